@@ -1,0 +1,1 @@
+"""Grouping of tracks into people: arrays in, arrays out."""

@@ -1,0 +1,50 @@
+"""Jobs: the row is the truth, the queue only carries its id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain import JobKind, JobState
+from app.models.base import Base, UtcDateTime, utc_now
+
+
+class Job(Base):
+    """One piece of queued work.
+
+    ``lease_token`` names the attempt that owns the job; every write of a worker is fenced by it, so an attempt that
+    was given up for dead can never write again. ``next_sample`` is the checkpoint: samples below it are stored.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (Index("ix_job_state_created_at", "state", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[JobKind] = mapped_column(String(30))
+    state: Mapped[JobState] = mapped_column(String(20), default=JobState.QUEUED)
+    step: Mapped[str] = mapped_column(
+        String(40), default="waiting"
+    )  # waiting, downloading, looking, linking, grouping, done
+    video_id: Mapped[int | None] = mapped_column(ForeignKey("video.id", ondelete="CASCADE"), index=True)
+    batch_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    params: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    next_sample: Mapped[int] = mapped_column(default=0)
+    done: Mapped[float] = mapped_column(default=0.0)  # frames looked at, or bytes downloaded
+    total: Mapped[float | None]  # of how many, where known
+    faces_found: Mapped[int] = mapped_column(default=0)
+    speed: Mapped[float | None]  # units of `done` per second, lately
+    seconds_left: Mapped[float | None]
+    error_code: Mapped[str | None] = mapped_column(String(50))
+    error: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)  # a success with a remark, such as a truncated file
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    lease_owner: Mapped[str | None] = mapped_column(String(200))  # host:pid:start of the process that works on it
+    lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now, index=True)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,1 @@
+"""The database, its queries by noun, and the files."""

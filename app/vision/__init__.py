@@ -1,0 +1,1 @@
+"""Detection, alignment, embedding, quality and tracks: arrays in, arrays out."""
