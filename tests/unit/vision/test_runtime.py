@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from app.errors import ModelError
+from app.vision import runtime
+from app.vision.runtime import OnnxSession, available_cores
+
+
+def doubling_model() -> bytes:
+    """y = x + x over float32 (n, 2)."""
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "x"], ["y"])],
+        "doubling",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize("from_file", [False, True], ids=["bytes", "file"])
+def test_runs_a_model(tmp_path: Path, from_file: bool):
+    model: bytes | Path = doubling_model()
+    if from_file:
+        path = tmp_path / "m.onnx"
+        path.write_bytes(doubling_model())
+        model = path
+    session = OnnxSession(model, threads=1)
+    assert (session.input_names, session.output_names) == (["x"], ["y"])
+    for rows in (1, 3, 0):
+        (y,) = session.run({"x": np.ones((rows, 2), np.float32)})
+        assert y.shape == (rows, 2)
+        assert (y == 2).all()
+
+
+def test_counts_its_seconds():
+    session = OnnxSession(doubling_model())
+    assert session.seconds == 0
+    session.run({"x": np.ones((1, 2), np.float32)})
+    first = session.seconds
+    session.run({"x": np.ones((1, 2), np.float32)})
+    assert 0 < first < session.seconds
+
+
+def test_many_threads_may_share_a_session():
+    session = OnnxSession(doubling_model(), threads=1)
+
+    def run(value: int) -> float:
+        return float(session.run({"x": np.full((1, 2), value, np.float32)})[0][0, 0])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(run, range(50))) == [2.0 * value for value in range(50)]
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [{"x": np.ones((1, 3), np.float32)}, {"x": np.ones((1, 2), np.float64)}, {"z": np.ones((1, 2), np.float32)}],
+    ids=["shape", "dtype", "name"],
+)
+def test_unfit_input_is_our_error(inputs):
+    with pytest.raises(ModelError) as caught:
+        OnnxSession(doubling_model()).run(inputs)
+    assert caught.value.__cause__ is not None
+
+
+def test_a_broken_model_is_our_error(tmp_path: Path):
+    with pytest.raises(ModelError):
+        OnnxSession(b"no model at all")
+    with pytest.raises(ModelError):
+        OnnxSession(tmp_path / "missing.onnx")
+
+
+@pytest.mark.parametrize(
+    ("cpu_max", "expected"),
+    [("200000 100000", 2), ("max 100000", 64), ("50000 100000", 1), ("150000 100000", 2), ("nonsense", 64)],
+)
+def test_a_containers_quota_limits_the_threads(tmp_path: Path, monkeypatch, cpu_max: str, expected: int):
+    (tmp_path / "cpu.max").write_text(cpu_max + "\n")
+    monkeypatch.setattr(runtime, "_CGROUP_V2", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(64)), raising=False)
+    assert available_cores() == expected
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("300000", 3), ("-1", 64)])
+def test_an_old_containers_quota_limits_the_threads(tmp_path: Path, monkeypatch, quota: str, expected: int):
+    (tmp_path / "cpu.cfs_quota_us").write_text(quota)
+    (tmp_path / "cpu.cfs_period_us").write_text("100000")
+    monkeypatch.setattr(runtime, "_CGROUP_V2", tmp_path / "absent")
+    monkeypatch.setattr(runtime, "_CGROUP_V1", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(64)), raising=False)
+    assert available_cores() == expected
+
+
+def test_affinity_limits_the_threads(monkeypatch):
+    monkeypatch.setattr(runtime, "_container_quota", lambda: None)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 5, 9}, raising=False)
+    assert available_cores() == 3
