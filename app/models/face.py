@@ -18,6 +18,7 @@ class Face(Base):
         UniqueConstraint("video_id", "sample", "ordinal", name="uq_face_place"),
         Index("ix_face_person_id_video_id_timestamp", "person_id", "video_id", "timestamp"),
         Index("ix_face_video_id_timestamp", "video_id", "timestamp"),
+        {"sqlite_autoincrement": True},  # covers and open pages name faces by id: never reuse one
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

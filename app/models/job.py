@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain import JobKind, JobState
-from app.models.base import Base, UtcDateTime, utc_now
+from app.models.base import Base, EnumText, UtcDateTime, utc_now
 
 
 class Job(Base):
@@ -20,11 +20,21 @@ class Job(Base):
     """
 
     __tablename__ = "job"
-    __table_args__ = (Index("ix_job_state_created_at", "state", "created_at"),)
+    __table_args__ = (
+        Index("ix_job_state_created_at", "state", "created_at"),
+        # One grouping waits at most: what it will look at includes everything that came before it starts.
+        Index(
+            "uq_job_waiting_cluster",
+            "kind",
+            unique=True,
+            sqlite_where=text("kind = 'cluster' AND state = 'queued'"),
+            postgresql_where=text("kind = 'cluster' AND state = 'queued'"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    kind: Mapped[JobKind] = mapped_column(String(30))
-    state: Mapped[JobState] = mapped_column(String(20), default=JobState.QUEUED)
+    kind: Mapped[JobKind] = mapped_column(EnumText(JobKind, 30))
+    state: Mapped[JobState] = mapped_column(EnumText(JobState, 20), default=JobState.QUEUED)
     step: Mapped[str] = mapped_column(
         String(40), default="waiting"
     )  # waiting, downloading, looking, linking, grouping, done

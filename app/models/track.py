@@ -16,6 +16,7 @@ class Track(Base):
     """
 
     __tablename__ = "track"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # a grouping writes by id later: it must not hit a newer track
 
     id: Mapped[int] = mapped_column(primary_key=True)
     video_id: Mapped[int] = mapped_column(ForeignKey("video.id", ondelete="CASCADE"), index=True)

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain import VideoOrigin
-from app.models.base import Base, UtcDateTime, utc_now
+from app.models.base import Base, EnumText, UtcDateTime, utc_now
 
 
 class Video(Base):
@@ -18,12 +18,13 @@ class Video(Base):
     """
 
     __tablename__ = "video"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # folders are named after ids: never reuse one
 
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     file_name: Mapped[str] = mapped_column(String(255))
     title: Mapped[str] = mapped_column(String(500))
-    origin: Mapped[VideoOrigin] = mapped_column(String(20))
+    origin: Mapped[VideoOrigin] = mapped_column(EnumText(VideoOrigin, 20))
     source_url: Mapped[str | None] = mapped_column(Text)
     blob_key: Mapped[str | None] = mapped_column(String(300))
     thumbnail_key: Mapped[str | None] = mapped_column(String(300))
