@@ -1,0 +1,205 @@
+"""The face engine: pictures in, faces with quality and embedding out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from app.domain import BoundingBox, Detection, Face, FloatArray, Image
+from app.errors import InvalidInputError
+from app.vision.align import align
+from app.vision.embed import DlibEmbedder, to_unit_length
+from app.vision.mtcnn import MtcnnDetector
+from app.vision.packs import Pack
+from app.vision.quality import assess
+
+# In a picture that was shrunk for detection, looking for smaller faces than this takes most of the time and
+# finds almost only faces that are too blurred to be told apart.
+_SMALLEST_IN_SHRUNK = 20
+
+
+@dataclass
+class EngineTimings:
+    """Wall time in seconds since the engine was made.
+
+    Attributes:
+        detect: Finding faces, shrinking the pictures included.
+        align: Cutting chips.
+        embed: Embedding the chips.
+        quality: Assessing faces.
+        model: The part of ``detect`` and ``embed`` that was spent inside the networks.
+    """
+
+    detect: float = 0.0
+    align: float = 0.0
+    embed: float = 0.0
+    quality: float = 0.0
+    model: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All steps together."""
+        return self.detect + self.align + self.embed + self.quality
+
+    @property
+    def glue(self) -> float:
+        """What was not spent inside the networks."""
+        return self.total - self.model
+
+
+class FaceEngine:
+    """Finds the faces of pictures and describes them.
+
+    Calls from several threads wait for each other.
+
+    Attributes:
+        pack: The pack whose networks it runs.
+        timings: Where the time went.
+    """
+
+    def __init__(
+        self,
+        pack: Pack,
+        cache_dir: Path,
+        *,
+        detection_size: int = 640,
+        confidence: float = 0.7,
+        min_face_size: int = 20,
+        variant: Literal["fast", "exact"] = "fast",
+    ) -> None:
+        """Loads the networks of a pack.
+
+        Args:
+            pack: What to load.
+            cache_dir: Folder for rebuilt models.
+            detection_size: Longest side in pixels of the picture the detector sees; smaller pictures are not enlarged.
+            confidence: Lowest detector confidence, 0..1, of a face that is returned.
+            min_face_size: Smallest face to look for, in pixels of the source picture.
+            variant: The detector's variant; ``exact`` repeats the ``mtcnn`` package, ``fast`` is close to it and quicker.
+
+        Raises:
+            ModelError: Weights are missing or damaged.
+        """
+        self.pack = pack
+        self.timings = EngineTimings()
+        self._detection_size = detection_size
+        self._confidence = confidence
+        self._min_face_size = min_face_size
+        self._detector = MtcnnDetector(cache_dir, variant=variant)
+        self._embedder = DlibEmbedder(cache_dir)
+        self._lock = threading.Lock()
+
+    def warm_up(self) -> None:
+        """Runs the networks once, so that the first real picture does not pay for their set-up."""
+        side = self._embedder.chip_size
+        with self._lock:
+            self._detector.detect([np.zeros((side, side, 3), np.uint8)], min_face_size=40, confidence=0.9)
+            self._embedder.embed(np.zeros((1, side, side, 3), np.uint8))
+
+    def analyse(self, images: Sequence[Image]) -> list[list[Face]]:
+        """Finds, judges and embeds all faces of some pictures; the embedder runs over the faces of all at once.
+
+        Args:
+            images: ``uint8`` (height, width, 3) RGB each; sizes may differ. May be empty.
+
+        Returns:
+            For each picture its faces, most confident first, then from left to right. Boxes and landmarks are in
+            pixels of that picture.
+
+        Raises:
+            InvalidInputError: An image has another shape or dtype.
+        """
+        for image in images:
+            _check(image)
+        with self._lock:
+            found = self._detect(images)
+            places = [(index, detection) for index, faces in enumerate(found) for detection in faces]
+            faces = self._describe(images, places)
+        results: list[list[Face]] = [[] for _ in images]
+        for (index, _), face in zip(places, faces, strict=True):
+            results[index].append(face)
+        return results
+
+    def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        results: list[list[Detection]] = []
+        with self._timed("detect"):
+            for image in images:
+                scale = min(1.0, self._detection_size / max(image.shape[:2]))
+                smallest = max(round(self._min_face_size * scale), min(self._min_face_size, _SMALLEST_IN_SHRUNK))
+                found = self._detector.detect(
+                    [_shrink(image, scale)], min_face_size=smallest, confidence=self._confidence
+                )[0]
+                results.append(sorted(_to_source(found, image, scale), key=_order))
+        return results
+
+    def _describe(self, images: Sequence[Image], places: Sequence[tuple[int, Detection]]) -> list[Face]:
+        if not places:
+            return []
+        with self._timed("align"):
+            chips = np.stack([align(images[index], detection.landmarks) for index, detection in places])
+        with self._timed("embed"):
+            descriptors = self._embedder.describe(chips)
+            embeddings = to_unit_length(descriptors)
+        with self._timed("quality"):
+            return [
+                Face(detection, assess(images[index], detection, chip, descriptor), embedding)
+                for (index, detection), chip, descriptor, embedding in zip(
+                    places, chips, descriptors, embeddings, strict=True
+                )
+            ]
+
+    @contextmanager
+    def _timed(self, step: Literal["detect", "align", "embed", "quality"]) -> Iterator[None]:
+        started, model = time.perf_counter(), self._detector.seconds + self._embedder.seconds
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - started
+            setattr(self.timings, step, getattr(self.timings, step) + spent)
+            self.timings.model += self._detector.seconds + self._embedder.seconds - model
+
+
+def _check(image: Image) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise InvalidInputError("A picture must be uint8 of shape (height, width, 3) in RGB order, and not empty.")
+
+
+def _shrink(image: Image, scale: float) -> Image:
+    if scale >= 1.0:
+        return image
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _to_source(found: Sequence[Detection], image: Image, scale: float) -> list[Detection]:
+    """Maps detections of the shrunk picture to the source; the factors differ by rounding in x and y."""
+    if scale >= 1.0:
+        return list(found)
+    height, width = image.shape[:2]
+    factor_x, factor_y = width / max(1, round(width * scale)), height / max(1, round(height * scale))
+    factors = np.array([factor_x, factor_y], np.float32)
+    return [
+        Detection(
+            BoundingBox(d.box.x1 * factor_x, d.box.y1 * factor_y, d.box.x2 * factor_x, d.box.y2 * factor_y),
+            _scaled(d.landmarks, factors),
+            d.confidence,
+        )
+        for d in found
+    ]
+
+
+def _scaled(points: FloatArray, factors: FloatArray) -> FloatArray:
+    # between pixel centres: centre 0 of the shrunk picture lies half a block into the source
+    return np.asarray((points + 0.5) * factors - 0.5, np.float32)
+
+
+def _order(detection: Detection) -> tuple[float, float]:
+    return -detection.confidence, detection.box.x1
