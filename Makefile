@@ -1,0 +1,54 @@
+# Everything works from a bare checkout: what is missing is installed into .venv first.
+PYTHON_IN_VENV := .venv/bin/python
+PYTEST := $(PYTHON_IN_VENV) -m pytest
+# Tests run side by side; two processes suit a small machine.
+WORKERS ?= 2
+# More arguments for pytest or the benchmarks: make test ARGS="-k upload"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run test test-slow lint format bench lock clean
+
+help: ## Shows this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+setup: ## Makes .venv with what the application needs
+	@scripts/setup.sh requirements.txt
+
+setup-dev: ## Makes .venv with what the tests and checks need too
+	@scripts/setup.sh requirements-dev.txt
+
+run: setup ## Starts web page, worker and scheduler; Ctrl-C stops all of it
+	@exec $(PYTHON_IN_VENV) run.py
+
+# Tests marked serial measure time or memory, or start the whole application: they run alone, before the others.
+test: setup-dev ## Runs the tests, but for the slow ones
+	@scripts/system_packages.sh
+	@status=0; \
+	$(PYTEST) -m "serial and not slow" $(ARGS) || status=$$?; \
+	$(PYTEST) -m "not serial and not slow" -n $(WORKERS) --dist loadgroup $(ARGS) || status=$$?; \
+	exit $$status
+
+test-slow: setup-dev ## Runs the slow tests (minutes each)
+	@scripts/system_packages.sh
+	$(PYTEST) -m slow $(ARGS)
+
+lint: setup-dev ## Checks style, types and the layers
+	$(PYTHON_IN_VENV) -m ruff check .
+	$(PYTHON_IN_VENV) -m ruff format --check .
+	$(PYTHON_IN_VENV) -m mypy
+	$(PYTEST) -q tests/architecture
+
+format: setup-dev ## Brings the code into the agreed form
+	$(PYTHON_IN_VENV) -m ruff check --fix .
+	$(PYTHON_IN_VENV) -m ruff format .
+
+bench: setup-dev ## Measures where the time goes
+	@exec $(PYTHON_IN_VENV) -m benchmarks $(ARGS)
+
+lock: setup-dev ## Pins the newest versions that fit requirements*.in
+	@scripts/lock.sh
+
+clean: ## Removes .venv and caches; videos, faces and the database stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist ./*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
