@@ -1,0 +1,148 @@
+"""Faces: store them in bulk, read them as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, func, select, tuple_, update
+from sqlalchemy.orm import Session, defer
+
+from app.domain import FloatArray, IntArray
+from app.models import Face, Person, Track, Video
+from app.storage import vectors
+from app.storage.rows import batches, integers, run
+
+CHUNK = 500
+
+
+def add_many(session: Session, faces: Sequence[Face]) -> list[int]:
+    """Stores faces in few statements.
+
+    Returns:
+        Their ids, in the same order.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: One of them is stored already, or its video is gone.
+    """
+    session.add_all(faces)
+    session.flush()
+    return [face.id for face in faces]
+
+
+def get(session: Session, face_id: int) -> Face | None:
+    """The face, or ``None``."""
+    return session.get(Face, face_id)
+
+
+def in_video(session: Session, video_id: int, *, chunk: int = CHUNK) -> Iterator[Face]:
+    """Faces of a video in the order of (sample, ordinal), as a stream: memory does not grow with the video."""
+    query = select(Face).where(Face.video_id == video_id).order_by(Face.sample, Face.ordinal).limit(chunk)
+    last = (-1, -1)
+    while True:
+        page = session.scalars(query.where(tuple_(Face.sample, Face.ordinal) > last)).all()
+        yield from page
+        if len(page) < chunk:
+            return
+        last = (page[-1].sample, page[-1].ordinal)
+
+
+def max_sample(session: Session, video_id: int) -> int | None:
+    """Number of the last sample that has a face, or ``None``."""
+    return session.scalar(select(func.max(Face.sample)).where(Face.video_id == video_id))
+
+
+def count(session: Session, *, video_id: int | None = None, person_id: int | None = None) -> int:
+    """How many faces there are, of a video or a person where given."""
+    query = select(func.count()).select_from(Face)
+    if video_id is not None:
+        query = query.where(Face.video_id == video_id)
+    if person_id is not None:
+        query = query.where(Face.person_id == person_id)
+    return session.scalar(query) or 0
+
+
+def of_person(session: Session, person_id: int, *, limit: int = 1000, offset: int = 0) -> list[Face]:
+    """Faces of a person by video and time, without their vectors."""
+    query = (
+        select(Face)
+        .where(Face.person_id == person_id)
+        .order_by(Face.video_id, Face.timestamp, Face.id)
+        .options(defer(Face.embedding, raiseload=True))
+    )
+    return list(session.scalars(query.limit(limit).offset(offset)))
+
+
+def set_tracks(session: Session, tracks: Mapping[int, int] | Iterable[tuple[int, int]]) -> None:
+    """Says which face belongs to which track.
+
+    Args:
+        session: A writing session.
+        tracks: Pairs of face id and track id.
+    """
+    pairs = list(tracks.items() if isinstance(tracks, Mapping) else tracks)
+    statement = update(Face).where(Face.id == bindparam("face")).values(track_id=bindparam("track"))
+    for part in batches(pairs):
+        run(session, statement, [{"face": face, "track": track} for face, track in part])
+
+
+def follow_tracks(session: Session, *, video_id: int | None = None) -> int:
+    """Gives each face the person of its track; a face without a track, or whose track has nobody, has nobody.
+
+    One statement that writes only what changes.
+
+    Returns:
+        How many faces changed.
+    """
+    person = select(Track.person_id).where(Track.id == Face.track_id).scalar_subquery()
+    statement = update(Face).where(Face.person_id.is_distinct_from(person)).values(person_id=person)
+    return run(session, statement if video_id is None else statement.where(Face.video_id == video_id))
+
+
+def vectors_of_space(
+    session: Session, space_id: int, dimension: int, *, chunk: int = 20_000
+) -> Iterator[tuple[IntArray, FloatArray]]:
+    """All face vectors of a space, in pieces, for exact search.
+
+    Yields:
+        Face ids, ``int64`` (n,), and vectors, ``float32`` (n, dimension), n <= chunk.
+    """
+    query = select(Face.id, Face.embedding).where(Face.space_id == space_id).order_by(Face.id).limit(chunk)
+    last = 0
+    while rows := session.execute(query.where(Face.id > last)).all():
+        yield integers([row.id for row in rows]), vectors.decode_many([row.embedding for row in rows], dimension)
+        last = rows[-1].id
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRecord:
+    """A face with the names around it, for export.
+
+    Attributes:
+        face: The face, without its vector.
+        file_name: Name of its video's file.
+        person_name: Name of its person, where it has one.
+    """
+
+    face: Face
+    file_name: str
+    person_name: str | None
+
+
+def records(session: Session, *, chunk: int = 2_000) -> Iterator[FaceRecord]:
+    """Every face of the library, by video, sample and ordinal, as a stream."""
+    place = tuple_(Face.video_id, Face.sample, Face.ordinal)
+    query = (
+        select(Face, Video.file_name, Person.name)
+        .join(Video, Video.id == Face.video_id)
+        .outerjoin(Person, Person.id == Face.person_id)
+        .order_by(Face.video_id, Face.sample, Face.ordinal)
+        .options(defer(Face.embedding, raiseload=True), defer(Face.landmarks, raiseload=True))
+        .limit(chunk)
+    )
+    last = (-1, -1, -1)
+    while rows := session.execute(query.where(place > last)).all():
+        for face, file_name, name in rows:
+            yield FaceRecord(face, file_name, name)
+        end: Face = rows[-1][0]
+        last = (end.video_id, end.sample, end.ordinal)

@@ -1,0 +1,54 @@
+"""Embedding spaces: the library's first face pins its pack."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.errors import PackMismatchError
+from app.models import EmbeddingSpace
+
+PIN_LOCK = 0x0FAAAAACE6  # advisory lock of Postgres: two first faces at once must not pin two packs
+
+
+def pinned(session: Session) -> EmbeddingSpace | None:
+    """The library's space, or ``None`` before its first face."""
+    return session.scalar(select(EmbeddingSpace).order_by(EmbeddingSpace.id).limit(1))
+
+
+def get_or_create(session: Session, name: str, pack: str, dimension: int) -> EmbeddingSpace:
+    """The library's space; pins it when there is none yet.
+
+    Args:
+        session: A writing session.
+        name: Name of the embedder's space.
+        pack: Name of the pack that the settings name.
+        dimension: Length of its vectors.
+
+    Raises:
+        PackMismatchError: The library was made with another pack.
+    """
+    space = pinned(session)
+    if space is None and session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(PIN_LOCK)))
+        space = pinned(session)
+    if space is None:
+        space = EmbeddingSpace(name=name, pack=pack, dimension=dimension)
+        session.add(space)
+        session.flush()
+    check(space, name, pack, dimension)
+    return space
+
+
+def check(space: EmbeddingSpace, name: str, pack: str, dimension: int) -> None:
+    """Refuses to mix faces that cannot be compared.
+
+    Raises:
+        PackMismatchError: The space belongs to another pack.
+    """
+    if (space.name, space.pack, space.dimension) != (name, pack, dimension):
+        raise PackMismatchError(
+            f"The faces of this library were measured with the pack {space.pack}, and the settings name {pack}. "
+            f"Faces of two packs cannot be compared. Set FACE_PACK={space.pack} again, or point FAAAAACES_DATA "
+            "at an empty folder to begin a new library."
+        )

@@ -1,0 +1,183 @@
+"""Tracks: the nodes of clustering, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import and_, bindparam, delete, func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from app.domain import FloatArray, IntArray
+from app.models import EmbeddingSpace, Face, Person, Track, Video
+from app.storage import faces as face_rows
+from app.storage import vectors
+from app.storage.rows import NOBODY, batches, integers, run
+
+
+@dataclass(frozen=True)
+class TrackNodes:
+    """Tracks of one space as parallel arrays of length n, ordered by id.
+
+    Attributes:
+        ids: ``int64``.
+        video_ids: ``int64``.
+        person_ids: ``int64``, -1 for nobody.
+        starts: ``float64`` seconds of the first face.
+        ends: ``float64`` seconds of the last face.
+        face_counts: ``int64``.
+        qualities: ``float32`` 0..1.
+        usable: ``bool``.
+        embeddings: ``float32`` (n, dimension), unit length.
+    """
+
+    ids: IntArray
+    video_ids: IntArray
+    person_ids: IntArray
+    starts: npt.NDArray[np.float64]
+    ends: npt.NDArray[np.float64]
+    face_counts: IntArray
+    qualities: FloatArray
+    usable: npt.NDArray[np.bool_]
+    embeddings: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def replace_for_video(session: Session, video_id: int, tracks: Sequence[tuple[Track, Sequence[int]]]) -> list[int]:
+    """Replaces the tracks of a video; its faces get their new tracks and, until the next grouping, nobody.
+
+    Args:
+        session: A writing session.
+        video_id: The video.
+        tracks: New tracks, each with the ids of its faces.
+
+    Returns:
+        Ids of the new tracks, in the same order.
+    """
+    run(session, update(Face).where(Face.video_id == video_id).values(track_id=None, person_id=None))
+    run(session, delete(Track).where(Track.video_id == video_id))
+    rows = [track for track, _ in tracks]
+    session.add_all(rows)
+    session.flush()
+    face_rows.set_tracks(session, [(face, track.id) for track, faces in tracks for face in faces])
+    return [track.id for track in rows]
+
+
+def nodes(session: Session, space: EmbeddingSpace, *, usable_only: bool = False) -> TrackNodes:
+    """All tracks of a space; 100,000 of 128 numbers take about 50 MB."""
+    columns = (Track.id, Track.video_id, Track.person_id, Track.start, Track.end, Track.face_count)
+    query = select(*columns, Track.quality, Track.usable, Track.embedding).where(Track.space_id == space.id)
+    if usable_only:
+        query = query.where(Track.usable)
+    found = session.execute(query.order_by(Track.id)).all()
+    ids, videos, people, starts, ends, counts, qualities, usable, rows = (
+        zip(*found, strict=True) if found else ((),) * 9
+    )
+    return TrackNodes(
+        ids=integers(ids),
+        video_ids=integers(videos),
+        person_ids=integers(people),
+        starts=np.array(starts, dtype=np.float64),
+        ends=np.array(ends, dtype=np.float64),
+        face_counts=integers(counts),
+        qualities=np.array(qualities, dtype=np.float32),
+        usable=np.array(usable, dtype=np.bool_),
+        embeddings=vectors.decode_many(rows, space.dimension),
+    )
+
+
+def seen_together(session: Session, space_id: int, *, usable_only: bool = False) -> IntArray:
+    """Pairs of tracks that share a sampled frame: two faces of one frame are never one person.
+
+    Returns:
+        ``int64`` (m, 2) track ids, each pair once, the smaller id first.
+    """
+    one, other = aliased(Face), aliased(Face)
+    place = and_(
+        other.video_id == one.video_id,
+        other.sample == one.sample,
+        other.track_id > one.track_id,
+        other.space_id == one.space_id,
+    )
+    query = select(one.track_id, other.track_id).join(other, place).where(one.space_id == space_id).distinct()
+    if usable_only:
+        first, second = aliased(Track), aliased(Track)
+        query = query.join(first, and_(first.id == one.track_id, first.usable))
+        query = query.join(second, and_(second.id == other.track_id, second.usable))
+    pairs = session.execute(query.order_by(one.track_id, other.track_id)).all()
+    return np.array([tuple(pair) for pair in pairs], dtype=np.int64).reshape(-1, 2)
+
+
+def assign_people(session: Session, track_ids: Iterable[int], person_ids: Iterable[int]) -> int:
+    """Says which track is whom, and gives their faces the same person.
+
+    Only tracks that change are written, in few statements; a track that was deleted meanwhile is passed over.
+
+    Args:
+        session: A writing session.
+        track_ids: Tracks.
+        person_ids: For each the person, -1 for nobody.
+
+    Returns:
+        How many faces changed hands.
+    """
+    track = Track.__table__.c
+    statement = update(Track).where(track.id == bindparam("track")).values(person_id=bindparam("person"))
+    pairs = [(int(one), int(who)) for one, who in zip(track_ids, person_ids, strict=True)]
+    for part in batches(_changed(session, pairs)):
+        run(session, statement, [{"track": one, "person": None if who == NOBODY else who} for one, who in part])
+    return face_rows.follow_tracks(session)
+
+
+def _changed(session: Session, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    present = {one: NOBODY if who is None else who for one, who in session.execute(select(Track.id, Track.person_id))}
+    return [(one, who) for one, who in pairs if present.get(one, who) != who]
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """A person in a video, from when to when.
+
+    Attributes:
+        track_id: The track.
+        video_id: Its video.
+        file_name: The video's file name.
+        title: The video's title.
+        start: Seconds of the first face.
+        end: Seconds of the last face.
+        face_count: Faces of the track.
+        crop_key: Blob of its best face.
+    """
+
+    track_id: int
+    video_id: int
+    file_name: str
+    title: str
+    start: float
+    end: float
+    face_count: int
+    crop_key: str | None
+
+
+def of_person(session: Session, person_id: int) -> list[Appearance]:
+    """Every appearance of a person, by video and time."""
+    query = (
+        select(Track.id, Track.video_id, Video.file_name, Video.title, Track.start, Track.end, Track.face_count)
+        .add_columns(Face.crop_key)
+        .join(Video, Video.id == Track.video_id)
+        .outerjoin(Face, Face.id == Track.best_face_id)
+        .where(Track.person_id == person_id)
+        .order_by(Track.video_id, Track.start, Track.id)
+    )
+    return [Appearance(*row) for row in session.execute(query)]
+
+
+def count_people(session: Session) -> int:
+    """How many people have at least one track."""
+    return (
+        session.scalar(select(func.count()).where(select(Track.id).where(Track.person_id == Person.id).exists())) or 0
+    )

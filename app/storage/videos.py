@@ -1,0 +1,59 @@
+"""Videos: look up, file, delete. Lists for pages are in ``app.storage.views``."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app.models import Face, Track, Video
+from app.storage.rows import run
+
+
+def get(session: Session, video_id: int) -> Video | None:
+    """The video, fresh from the database, or ``None``."""
+    return session.get(Video, video_id, populate_existing=True)
+
+
+def by_sha256(session: Session, sha256: str) -> Video | None:
+    """The video with these very bytes, or ``None``.
+
+    Args:
+        session: A session.
+        sha256: 64 hexadecimal digits in lower case.
+    """
+    return session.scalar(select(Video).where(Video.sha256 == sha256))
+
+
+def add(session: Session, video: Video) -> Video:
+    """Files a video and gives it its id.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: Its bytes were filed by somebody else in between.
+    """
+    session.add(video)
+    session.flush()
+    return video
+
+
+def newest(session: Session, limit: int = 50, offset: int = 0) -> list[Video]:
+    """Videos, newest first."""
+    query = select(Video).order_by(Video.created_at.desc(), Video.id.desc()).limit(limit).offset(offset)
+    return list(session.scalars(query))
+
+
+def delete_findings(session: Session, video_id: int) -> None:
+    """Deletes all faces and tracks of a video; the video and its jobs stay."""
+    run(session, delete(Face).where(Face.video_id == video_id))
+    run(session, delete(Track).where(Track.video_id == video_id))
+
+
+def remove(session: Session, video_id: int) -> bool:
+    """Deletes a video with its faces, tracks and jobs.
+
+    People left without a face stay until :func:`app.storage.people.delete_empty`; files are the caller's.
+
+    Returns:
+        False when there was no such video.
+    """
+    delete_findings(session, video_id)  # first and in bulk: cascades go row by row through three foreign keys
+    return run(session, delete(Video).where(Video.id == video_id)) == 1
