@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -66,3 +66,9 @@ def renew(session: Session, name: str, token: str, seconds: float, *, now: datet
 def release(session: Session, name: str, token: str) -> None:
     """Frees a lock; one that was lost already is fine."""
     run(session, delete(Lock).where(Lock.name == name, Lock.token == token))
+
+
+def held(session: Session, prefix: str, *, now: datetime | None = None) -> list[Lock]:
+    """Locks that are held at this moment and whose names begin with ``prefix``."""
+    query = select(Lock).where(Lock.name.startswith(prefix, autoescape=True), Lock.expires_at >= (now or utc_now()))
+    return list(session.scalars(query.order_by(Lock.name)))
