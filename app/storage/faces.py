@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, func, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 
-from app.domain import FloatArray, IntArray
 from app.models import Face, Person, Track, Video
-from app.storage import vectors
-from app.storage.rows import batches, integers, run
+from app.storage.rows import batches, run
 
 CHUNK = 500
 
@@ -97,21 +95,6 @@ def follow_tracks(session: Session, *, video_id: int | None = None) -> int:
     person = select(Track.person_id).where(Track.id == Face.track_id).scalar_subquery()
     statement = update(Face).where(Face.person_id.is_distinct_from(person)).values(person_id=person)
     return run(session, statement if video_id is None else statement.where(Face.video_id == video_id))
-
-
-def vectors_of_space(
-    session: Session, space_id: int, dimension: int, *, chunk: int = 20_000
-) -> Iterator[tuple[IntArray, FloatArray]]:
-    """All face vectors of a space, in pieces, for exact search.
-
-    Yields:
-        Face ids, ``int64`` (n,), and vectors, ``float32`` (n, dimension), n <= chunk.
-    """
-    query = select(Face.id, Face.embedding).where(Face.space_id == space_id).order_by(Face.id).limit(chunk)
-    last = 0
-    while rows := session.execute(query.where(Face.id > last)).all():
-        yield integers([row.id for row in rows]), vectors.decode_many([row.embedding for row in rows], dimension)
-        last = rows[-1].id
 
 
 @dataclass(frozen=True, slots=True)

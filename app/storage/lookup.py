@@ -71,4 +71,4 @@ def describe_faces(session: Session, face_ids: Sequence[int]) -> dict[int, FaceD
 def names_of(session: Session, person_ids: Sequence[int]) -> dict[int, str | None]:
     """Names by person; ``None`` for those without one."""
     query = select(Person.id, Person.name).where(Person.id.in_(person_ids))
-    return {person_id: name for person_id, name in session.execute(query)}
+    return dict(session.execute(query).all())

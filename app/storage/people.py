@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import InvalidInputError
 from app.models import Face, Person, Track, utc_now
-from app.storage.rows import run
+from app.storage.rows import run, serialize_findings
 
 MAX_NAME = 200
 
@@ -81,6 +81,7 @@ def delete_empty(session: Session) -> int:
     Returns:
         How many.
     """
+    serialize_findings(session)
     has_track = exists().where(Track.person_id == Person.id)
     has_face = exists().where(Face.person_id == Person.id)
     return run(session, delete(Person).where(Person.name.is_(None), ~has_track, ~has_face))

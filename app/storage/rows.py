@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from sqlalchemy import CursorResult
+from sqlalchemy import CursorResult, func, select
 from sqlalchemy.orm import Session
 
 from app.domain import IntArray
@@ -14,6 +14,8 @@ from app.domain import IntArray
 # Rows of one executemany: large enough that a statement's own cost vanishes, small enough to keep memory flat.
 BATCH = 10_000
 NOBODY = -1  # stands for NULL in integer arrays
+
+FINDINGS_LOCK = 0x0FAAAAACE7  # advisory lock of Postgres
 
 T = TypeVar("T")
 
@@ -35,6 +37,16 @@ def run(session: Session, statement: Any, parameters: Sequence[dict[str, Any]] |
     session.flush()
     result = session.connection().execute(statement, parameters)
     return cast("CursorResult[Any]", result).rowcount
+
+
+def serialize_findings(session: Session) -> None:
+    """Lets one transaction at a time change who is who; to be called before the first such statement.
+
+    On Postgres two of them lock tracks and faces in different orders and would bring each other down. SQLite has one
+    writer anyway. Where a job's row is written too, it is written before this is called.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(FINDINGS_LOCK)))
 
 
 def integers(values: Sequence[int | None]) -> IntArray:

@@ -36,19 +36,17 @@ def get_or_create(session: Session, name: str, pack: str, dimension: int) -> Emb
         space = EmbeddingSpace(name=name, pack=pack, dimension=dimension)
         session.add(space)
         session.flush()
-    check(space, name, pack)
-    if space.dimension != dimension:
-        raise PackMismatchError(f"The pack {pack} now gives vectors of another length. Begin a new library with it.")
+    check(space, name, pack, dimension)
     return space
 
 
-def check(space: EmbeddingSpace, name: str, pack: str) -> None:
+def check(space: EmbeddingSpace, name: str, pack: str, dimension: int) -> None:
     """Refuses to mix faces that cannot be compared.
 
     Raises:
         PackMismatchError: The space belongs to another pack.
     """
-    if (space.name, space.pack) != (name, pack):
+    if (space.name, space.pack, space.dimension) != (name, pack, dimension):
         raise PackMismatchError(
             f"The faces of this library were measured with the pack {space.pack}, and the settings name {pack}. "
             f"Faces of two packs cannot be compared. Set FACE_PACK={space.pack} again, or point FAAAAACES_DATA "

@@ -14,7 +14,7 @@ from app.domain import FloatArray, IntArray
 from app.models import EmbeddingSpace, Face, Person, Track, Video
 from app.storage import faces as face_rows
 from app.storage import vectors
-from app.storage.rows import NOBODY, batches, integers, run
+from app.storage.rows import NOBODY, batches, integers, run, serialize_findings
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ def replace_for_video(session: Session, video_id: int, tracks: Sequence[tuple[Tr
     Returns:
         Ids of the new tracks, in the same order.
     """
+    serialize_findings(session)
     run(session, update(Face).where(Face.video_id == video_id).values(track_id=None, person_id=None))
     run(session, delete(Track).where(Track.video_id == video_id))
     rows = [track for track, _ in tracks]
@@ -125,6 +126,7 @@ def assign_people(session: Session, track_ids: Iterable[int], person_ids: Iterab
     Returns:
         How many faces changed hands.
     """
+    serialize_findings(session)
     track = Track.__table__.c
     statement = update(Track).where(track.id == bindparam("track")).values(person_id=bindparam("person"))
     pairs = [(int(one), int(who)) for one, who in zip(track_ids, person_ids, strict=True)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from app.models import Face, Track, Video
-from app.storage.rows import run
+from app.models import Face, Job, Track, Video
+from app.storage.rows import run, serialize_findings
 
 
 def get(session: Session, video_id: int) -> Video | None:
@@ -43,6 +43,7 @@ def newest(session: Session, limit: int = 50, offset: int = 0) -> list[Video]:
 
 def delete_findings(session: Session, video_id: int) -> None:
     """Deletes all faces and tracks of a video; the video and its jobs stay."""
+    serialize_findings(session)
     run(session, delete(Face).where(Face.video_id == video_id))
     run(session, delete(Track).where(Track.video_id == video_id))
 
@@ -55,5 +56,8 @@ def remove(session: Session, video_id: int) -> bool:
     Returns:
         False when there was no such video.
     """
-    delete_findings(session, video_id)  # first and in bulk: cascades go row by row through three foreign keys
+    # Jobs first: it waits for a worker that is storing faces just now, and makes its next write fail. The rest before
+    # the video itself, in bulk: a cascade goes row by row through three foreign keys.
+    run(session, delete(Job).where(Job.video_id == video_id))
+    delete_findings(session, video_id)
     return run(session, delete(Video).where(Video.id == video_id)) == 1
