@@ -73,6 +73,7 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=5000, ge=0, le=65535)
     app_password: OptionalText = None
+    allowed_hosts: TextList = ()
     worker_concurrency: int = Field(default=1, ge=1, le=256)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -103,6 +104,11 @@ class Settings(BaseModel):
     def broker(self) -> str:
         """Celery's broker: ``CELERY_BROKER_URL``, or a second SQLite file among the data."""
         return self.celery_broker_url or f"sqla+sqlite:///{self.faaaaaces_data / 'data' / 'queue.db'}"
+
+    @property
+    def uses_embedded_broker(self) -> bool:
+        """True where the queue is a SQLite file of this machine."""
+        return self.broker.startswith(("sqla+sqlite:", "sqlalchemy+sqlite:"))
 
     @property
     def max_video_bytes(self) -> int:

@@ -1,0 +1,197 @@
+"""Groups the tracks of the whole library into people."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.clustering.algorithms import group
+from app.clustering.attach import attach
+from app.clustering.identities import keep_named_apart, match_people
+from app.config import Settings
+from app.domain import IntArray, JobKind
+from app.services.context import Context
+from app.services.job_run import JobRun
+from app.services.leases import LeaseKeeper
+from app.services.owners import current_owner, is_owner_alive
+from app.storage import jobs as job_rows
+from app.storage import locks as lock_rows
+from app.storage import people as people_rows
+from app.storage import spaces as space_rows
+from app.storage import tracks as track_rows
+from app.storage.tracks import TrackNodes
+from app.vision import Pack, get_pack
+
+logger = logging.getLogger(__name__)
+
+LOCK_NAME = "grouping"
+LOCK_SECONDS = 60.0
+RENEW_SECONDS = 10.0
+RETRY_SECONDS = 0.25
+
+# A track that is too poor to decide who is who joins a person only when it is clearly theirs
+POOR_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class ClusterSummary:
+    """What a grouping of the library came to.
+
+    Attributes:
+        tracks: Tracks that were grouped.
+        people: People that the library has now.
+        new_people: How many of them are new.
+        changed: Tracks that belong to another person than before.
+    """
+
+    tracks: int
+    people: int
+    new_people: int
+    changed: int
+
+
+def request_clustering(context: Context) -> str:
+    """Queues a grouping of the library, unless one is waiting already.
+
+    Returns:
+        The id of the waiting job.
+    """
+    with context.database.write() as session:
+        job, is_new = job_rows.get_or_add_cluster_job(session)
+    if is_new:
+        context.queue.send(JobKind.CLUSTER, job.id)
+    return job.id
+
+
+def cluster_library(context: Context, run: JobRun | None = None) -> ClusterSummary:
+    """Groups all tracks anew; people keep their ids and names. One grouping at a time in the whole library.
+
+    The result depends on the tracks only, not on the order in which their videos came in.
+
+    Args:
+        context: The context.
+        run: The attempt that owns the job, where it is one.
+
+    Returns:
+        What the library consists of now.
+
+    Raises:
+        JobLostError: The lock or the job was taken over by another process.
+    """
+    started = time.perf_counter()
+    with _grouping_lock(context, run) as lock:
+        with context.database.session() as session:
+            space = space_rows.pinned(session)
+            nodes = track_rows.nodes(session, space) if space else None
+            together = track_rows.seen_together(session, space.id) if space else np.empty((0, 2), np.int64)
+            named = people_rows.named(session)
+        labels = np.empty(0, np.int64)
+        if space is not None and nodes is not None:
+            labels = group_tracks(context.settings, get_pack(space.pack), nodes, together, named)
+        lock.check()
+        with context.database.write() as session:
+            lock.fence(session)
+            if run is not None:
+                run.fence(session)
+            summary = _apply(session, nodes, labels, named)
+    seconds = round(time.perf_counter() - started, 3)
+    logger.info("library grouped", extra={"tracks": summary.tracks, "people": summary.people, "seconds": seconds})
+    return summary
+
+
+def group_tracks(
+    settings: Settings,
+    pack: Pack,
+    nodes: TrackNodes,
+    together: IntArray,
+    named: Collection[int],
+) -> IntArray:
+    """Decides which tracks are one person.
+
+    Args:
+        settings: Which algorithm, and the threshold where it is set.
+        pack: The pack of the tracks' space.
+        nodes: The tracks.
+        together: ``int64`` (m, 2) ids of tracks that share a frame.
+        named: Ids of the people who have a name; two of them never become one silently.
+
+    Returns:
+        ``int64`` (n,) group of each track, -1 for tracks that are nobody's.
+    """
+    wanted = settings.clustering_similarity_threshold
+    threshold = pack.grouping_distance if wanted is None else float(pack.distance_at(wanted))
+    apart = np.searchsorted(nodes.ids, together)
+    usable = np.flatnonzero(nodes.usable)
+    place = np.full(len(nodes.ids), -1, np.int64)
+    place[usable] = np.arange(len(usable))
+    rules = place[apart]
+    grouped = group(
+        nodes.embeddings[usable],
+        algorithm=settings.clustering_algorithm,
+        threshold=threshold,
+        cannot_link=rules[(rules >= 0).all(axis=1)],
+    )
+    labels = np.full(len(nodes.ids), -1, np.int64)
+    labels[usable] = keep_named_apart(grouped, nodes.person_ids[usable], nodes.embeddings[usable], named=named)
+    return attach(nodes.embeddings, labels, threshold=threshold * POOR_SHARE, cannot_link=apart)
+
+
+def _apply(session: Session, nodes: TrackNodes | None, labels: IntArray, named: Collection[int]) -> ClusterSummary:
+    """Writes a grouping: people keep ids where clusters overlap with them, the rest are new."""
+    if nodes is None:
+        return ClusterSummary(0, people_rows.count(session), 0, 0)
+    matched = match_people(labels, nodes.person_ids, named=named)
+    fresh = [label for label, person in matched.items() if person is None]
+    people = people_rows.add_many(session, len(fresh))
+    owners = {**matched, **{label: person.id for label, person in zip(fresh, people, strict=True)}}
+    person_ids = np.array([owners.get(int(label)) or -1 for label in labels], np.int64)
+    track_rows.assign_people(session, nodes.ids.tolist(), person_ids.tolist())
+    people_rows.delete_empty(session)
+    people_rows.choose_covers(session)
+    changed = int(np.count_nonzero(person_ids != nodes.person_ids))
+    return ClusterSummary(len(nodes.ids), people_rows.count(session), len(fresh), changed)
+
+
+class _Lock:
+    """The library's one lock for grouping, renewed by a thread."""
+
+    def __init__(self, context: Context, token: str) -> None:
+        self._context = context
+        self._token = token
+        self.keeper = LeaseKeeper(self._renew, RENEW_SECONDS, "grouping-lock")
+
+    def fence(self, session: Session) -> None:
+        lock_rows.renew(session, LOCK_NAME, self._token, LOCK_SECONDS)
+
+    def check(self) -> None:
+        self.keeper.check()
+
+    def _renew(self) -> None:
+        with self._context.database.write() as session:
+            self.fence(session)
+
+
+@contextmanager
+def _grouping_lock(context: Context, run: JobRun | None) -> Iterator[_Lock]:
+    while (token := _try_lock(context)) is None:
+        if run is not None:
+            run.check()
+        time.sleep(RETRY_SECONDS)
+    try:
+        lock = _Lock(context, token)
+        with lock.keeper:
+            yield lock
+    finally:
+        with context.database.write() as session:
+            lock_rows.release(session, LOCK_NAME, token)
+
+
+def _try_lock(context: Context) -> str | None:
+    with context.database.write() as session:
+        return lock_rows.acquire(session, LOCK_NAME, current_owner(), LOCK_SECONDS, is_owner_alive=is_owner_alive)

@@ -1,0 +1,264 @@
+"""Looks at one video: samples frames, finds faces, follows them as tracks.
+
+Work is committed chunk by chunk, the checkpoint in the same transaction as the faces. An attempt that is killed loses
+at most the chunk in its hands, and the next one goes on at the checkpoint: chunks are cut by sample number, so it cuts
+them at the same places and stores the very same faces.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.domain import BoundingBox, Frame, Image, Quality, QualityReason, VideoInfo
+from app.domain import Face as FoundFace
+from app.errors import MediaError, NotFoundError
+from app.media.frames import FrameSampler
+from app.media.images import encode_jpeg
+from app.media.probe import probe
+from app.models import Face, Track, Video, utc_now
+from app.services.context import Context
+from app.services.job_run import JobRun
+from app.storage import faces as face_rows
+from app.storage import spaces as space_rows
+from app.storage import tracks as track_rows
+from app.storage import vectors
+from app.storage import videos as video_rows
+from app.vision import Pack, get_pack
+from app.vision.track import Observation, Tracker, TrackResult, TrackSettings
+
+logger = logging.getLogger(__name__)
+
+CHUNK_SAMPLES = 8  # a multiple of nothing in particular: small enough for quick first faces, large enough to batch
+CROP_MARGIN = 0.3  # of the box's larger side, on every side
+CROP_SIDE = 256
+THUMBNAIL_SIDE = 640
+
+
+def process_video(context: Context, run: JobRun) -> None:
+    """Processes the video of a job from its checkpoint on.
+
+    Args:
+        context: The context.
+        run: The attempt that owns the job.
+
+    Raises:
+        NotFoundError: The video or its file is gone.
+        MediaError: The file cannot be read.
+        JobLostError: Another attempt took over.
+        JobCancelledError: A person cancelled the job.
+    """
+    video, path = _open_video(context, run)
+    interval = float(run.params["interval"])
+    if run.next_sample == 0:
+        _forget_earlier_run(context, run, video.id)
+    run.report(step="looking")
+    with FrameSampler(path, interval, start_sample=run.next_sample) as sampler:
+        run.report(total=sampler.expected_samples)
+        for chunk in _chunks(sampler):
+            run.check()
+            _look_at_chunk(context, run, video, chunk)
+        warning = sampler.warning
+    run.report(step="linking")
+    link_tracks(context, run, video.id)
+    _finish(context, run, video.id, interval, warning)
+
+
+def _open_video(context: Context, run: JobRun) -> tuple[Video, Path]:
+    with context.database.session() as session:
+        video = video_rows.get(session, run.video_id) if run.video_id is not None else None
+    if video is None or video.blob_key is None or not context.blobs.exists(video.blob_key):
+        raise NotFoundError("The video's file is no longer in the library. Add the video again.")
+    path = context.blobs.path(video.blob_key)
+    info = probe(path)
+    with context.database.write() as session:
+        run.fence(session)
+        session.execute(update(Video).where(Video.id == video.id).values(**_described(info)))
+    return video, path
+
+
+def _described(info: VideoInfo) -> dict[str, object]:
+    return {
+        "duration": info.duration,
+        "width": info.width,
+        "height": info.height,
+        "frame_rate": info.frame_rate,
+        "codec": info.codec,
+    }
+
+
+def _forget_earlier_run(context: Context, run: JobRun, video_id: int) -> None:
+    """A first attempt starts from nothing: faces of an earlier run of this video go."""
+    with context.database.write() as session:
+        run.fence(session)
+        video_rows.delete_findings(session, video_id)
+    context.blobs.delete_tree(f"faces/{video_id}")
+
+
+def _chunks(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
+    for _, group in groupby(frames, key=lambda frame: frame.sample // CHUNK_SAMPLES):
+        yield list(group)
+
+
+def _look_at_chunk(context: Context, run: JobRun, video: Video, frames: list[Frame]) -> None:
+    engine = context.engine()
+    found = engine.analyse([frame.image for frame in frames])
+    if video.thumbnail_key is None:
+        video.thumbnail_key = _write_thumbnail(context, video.id, frames, found)
+    placed = [
+        _Placed(video.id, frame, ordinal, face)
+        for frame, faces in zip(frames, found, strict=True)
+        for ordinal, face in enumerate(faces)
+    ]
+    for one in placed:
+        # Not forced to the disk one by one: after a power cut the checkpoint may be ahead of a picture, never of a row
+        crop = encode_jpeg(crop_face(one.frame.image, one.face), max_side=CROP_SIDE)
+        context.blobs.write(one.crop_key, crop, durable=False)
+    with context.database.write() as session:
+        next_sample = _next_chunk_start(frames)
+        run.checkpoint(session, next_sample=next_sample, done=frames[-1].sample + 1, new_faces=len(placed))
+        if placed:
+            space = space_rows.get_or_create(session, engine.pack.space, engine.pack.name, engine.pack.dimension)
+            face_rows.add_many(session, [one.row(space.id) for one in placed])
+        session.execute(update(Video).where(Video.id == video.id).values(thumbnail_key=video.thumbnail_key))
+    logger.debug("chunk stored", extra={"job_id": run.job_id, "video_id": video.id, "faces": len(placed)})
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A face and where it was found."""
+
+    video_id: int
+    frame: Frame
+    ordinal: int
+    face: FoundFace
+
+    @property
+    def crop_key(self) -> str:
+        return f"faces/{self.video_id}/{self.frame.sample:08d}_{self.ordinal}.jpg"
+
+    def row(self, space_id: int) -> Face:
+        face, box = self.face, self.face.detection.box
+        return Face(
+            video_id=self.video_id,
+            space_id=space_id,
+            sample=self.frame.sample,
+            ordinal=self.ordinal,
+            timestamp=self.frame.timestamp,
+            x1=box.x1,
+            y1=box.y1,
+            x2=box.x2,
+            y2=box.y2,
+            landmarks=vectors.encode(face.detection.landmarks.ravel()),
+            confidence=face.detection.confidence,
+            quality=face.quality.score,
+            quality_reasons=[reason.value for reason in face.quality.reasons],
+            embedding=vectors.encode(face.embedding),
+            crop_key=self.crop_key,
+        )
+
+
+def _next_chunk_start(frames: list[Frame]) -> int:
+    return (frames[-1].sample // CHUNK_SAMPLES + 1) * CHUNK_SAMPLES
+
+
+def crop_face(image: Image, face: FoundFace) -> Image:
+    """The face with some of its surroundings, square where the picture allows it.
+
+    Args:
+        image: ``uint8`` (height, width, 3) RGB.
+        face: A face of that picture.
+
+    Returns:
+        A view of the picture, at least 1x1.
+    """
+    box = face.detection.box
+    height, width = image.shape[:2]
+    half = max(box.width, box.height) * (0.5 + CROP_MARGIN)
+    centre_x, centre_y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
+    left, right = (int(np.clip(centre_x + side * half, 0, width)) for side in (-1, 1))
+    top, bottom = (int(np.clip(centre_y + side * half, 0, height)) for side in (-1, 1))
+    left, top = min(left, width - 1), min(top, height - 1)
+    return image[top : max(bottom, top + 1), left : max(right, left + 1)]
+
+
+def _write_thumbnail(context: Context, video_id: int, frames: list[Frame], found: list[list[FoundFace]]) -> str:
+    """A frame of the first chunk that shows most faces, or its middle one."""
+    counts = [len(faces) for faces in found]
+    best = counts.index(max(counts)) if any(counts) else len(frames) // 2
+    key = f"thumbnails/{video_id}.jpg"
+    context.blobs.write(key, encode_jpeg(frames[best].image, quality=85, max_side=THUMBNAIL_SIDE))
+    return key
+
+
+def link_tracks(context: Context, run: JobRun, video_id: int) -> None:
+    """Follows the stored faces of a video and stores the tracks; what was there is replaced.
+
+    Args:
+        context: The context.
+        run: The attempt that owns the job.
+        video_id: The video; all its faces are stored.
+    """
+    started = time.perf_counter()
+    with context.database.session() as session:
+        space = space_rows.pinned(session)
+        results = list(_follow(session, video_id, get_pack(space.pack))) if space else []
+    with context.database.write() as session:
+        run.fence(session)
+        rows = [(_track_row(video_id, space.id, result), result.keys) for result in results] if space else []
+        track_rows.replace_for_video(session, video_id, rows)
+    seconds = round(time.perf_counter() - started, 3)
+    logger.info("tracks linked", extra={"job_id": run.job_id, "video_id": video_id, "seconds": seconds})
+
+
+def _follow(session: Session, video_id: int, pack: Pack) -> Iterator[TrackResult]:
+    tracker = Tracker(TrackSettings.for_distance(pack.same_person_distance))
+    for _, group in groupby(face_rows.in_video(session, video_id), key=lambda face: face.sample):
+        yield from tracker.add([_observed(face) for face in group])
+    yield from tracker.finish()
+
+
+def _track_row(video_id: int, space_id: int, result: TrackResult) -> Track:
+    return Track(
+        video_id=video_id,
+        space_id=space_id,
+        start=result.start,
+        end=result.end,
+        face_count=result.face_count,
+        quality=result.quality,
+        usable=result.usable,
+        best_face_id=result.best_key,
+        embedding=vectors.encode(result.embedding),
+    )
+
+
+def _observed(face: Face) -> Observation:
+    return Observation(
+        timestamp=face.timestamp,
+        sample=face.sample,
+        box=BoundingBox(face.x1, face.y1, face.x2, face.y2),
+        embedding=vectors.decode(face.embedding),
+        quality=Quality(face.quality, tuple(QualityReason(reason) for reason in face.quality_reasons)),
+        key=face.id,
+    )
+
+
+def _finish(context: Context, run: JobRun, video_id: int, interval: float, warning: str | None) -> None:
+    if run.done == 0 and run.next_sample == 0:
+        raise MediaError("The video has no picture that could be read.")
+    with context.database.write() as session:
+        run.fence(session)
+        session.execute(
+            update(Video)
+            .where(Video.id == video_id)
+            .values(interval=interval, frames_sampled=int(run.done), warning=warning, processed_at=utc_now())
+        )
+    run.note = warning

@@ -1,0 +1,35 @@
+"""The tasks: envelopes around services."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from app.services.cluster import request_clustering
+from app.services.context import Context
+from app.services.housekeeping import clean_up
+from app.services.jobs import recover_jobs, run_job
+
+
+def register(celery: Celery, context: Context) -> None:
+    """Adds the tasks to an application.
+
+    Args:
+        celery: The application.
+        context: What the services work with.
+    """
+
+    @celery.task(name="run_job")  # type: ignore[untyped-decorator]
+    def _run_job(job_id: str) -> str:
+        return run_job(context, job_id).value
+
+    @celery.task(name="recover")  # type: ignore[untyped-decorator]
+    def _recover() -> int:
+        return len(recover_jobs(context))
+
+    @celery.task(name="clean")  # type: ignore[untyped-decorator]
+    def _clean() -> int:
+        return clean_up(context)
+
+    @celery.task(name="cluster_periodically")  # type: ignore[untyped-decorator]
+    def _cluster_periodically() -> str:
+        return request_clustering(context)

@@ -1,0 +1,43 @@
+"""What a worker process does besides its tasks: announces itself, loads the models, brings back lost jobs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from celery import Celery, signals
+
+from app.errors import AppError
+from app.services.context import Context
+from app.services.jobs import recover_jobs
+from app.services.presence import WorkerPresence
+
+logger = logging.getLogger(__name__)
+
+
+def attach(celery: Celery, context: Context) -> None:
+    """Lets the worker process that runs this application announce itself and recover jobs at its start.
+
+    Args:
+        celery: The application.
+        context: What the services work with.
+    """
+    presence = WorkerPresence(context)
+
+    @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
+    def _on_ready(**_: object) -> None:
+        presence.start()
+        recover_jobs(context)
+        threading.Thread(target=_warm_up, args=(context,), name="warm-up", daemon=True).start()
+
+    @signals.worker_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
+    def _on_shutdown(**_: object) -> None:
+        presence.stop()
+
+
+def _warm_up(context: Context) -> None:
+    """Loads the models before the first job needs them; a failure is told by the job that needs them."""
+    try:
+        context.engine().warm_up()
+    except AppError as error:
+        logger.warning("models not loaded: %s", error.message)
