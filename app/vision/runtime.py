@@ -64,7 +64,7 @@ class OnnxSession:
             model: The serialised ``ModelProto``, or the file that holds it.
             threads: Threads for one operator; ``None`` takes :func:`available_cores`.
             blocked_layout: Lets the runtime use its NCHWc layout. It halves the time of nets with ReLU and slows
-                down those with PReLU, which it has no kernel for.
+                down those with PReLU on large maps, which it has no kernel for; measure it for each net.
 
         Raises:
             ModelError: The model cannot be loaded.
