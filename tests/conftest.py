@@ -10,6 +10,9 @@ import pytest
 from PIL import Image as PilImage
 
 from app.domain import Image
+from tests.postgres import database, database_url, postgres_server, postgres_url, sqlite_url
+
+__all__ = ["database", "database_url", "postgres_server", "postgres_url", "sqlite_url"]  # fixtures for all tests
 
 ROOT = Path(__file__).resolve().parent.parent
 
