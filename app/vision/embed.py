@@ -11,6 +11,7 @@ import numpy.typing as npt
 from app.domain import FloatArray
 from app.errors import InvalidInputError
 from app.vision import dlib_weights
+from app.vision.blanks import blank_chips
 from app.vision.runtime import OnnxSession
 from app.vision.weights_cache import load_or_build
 
@@ -41,6 +42,7 @@ class DlibEmbedder:
         """
         model = load_or_build(cache_dir, "dlib-resnet", dlib_weights.WEIGHTS_VERSION, dlib_weights.build_onnx)
         self._session = OnnxSession(model, threads=threads, blocked_layout=True)
+        self._blanks = self.embed(blank_chips(self.chip_size))
 
     @property
     def seconds(self) -> float:
@@ -78,6 +80,21 @@ class DlibEmbedder:
             InvalidInputError: The chips have another shape or dtype.
         """
         return to_unit_length(self.describe(chips))
+
+    def presence(self, embeddings: FloatArray) -> FloatArray:
+        """Tells how far embeddings are from what the net answers where there is no face.
+
+        Args:
+            embeddings: ``float32`` (n, 128) of unit length.
+
+        Returns:
+            ``float32`` (n,): cosine distance to the nearest such answer; 0.03 to 0.09 for what is no face, 0.07 to
+            0.15 for faces.
+        """
+        if not len(embeddings):
+            return np.empty(0, np.float32)
+        nearest: FloatArray = (embeddings @ self._blanks.T).max(1)
+        return np.asarray(1.0 - nearest, np.float32)
 
 
 def to_unit_length(vectors: FloatArray) -> FloatArray:

@@ -16,7 +16,7 @@ import numpy as np
 from app.domain import BoundingBox, Detection, Face, FloatArray, Image
 from app.errors import InvalidInputError
 from app.vision.align import align
-from app.vision.embed import DlibEmbedder, to_unit_length
+from app.vision.embed import DlibEmbedder
 from app.vision.mtcnn import MtcnnDetector
 from app.vision.packs import Pack
 from app.vision.quality import assess
@@ -146,13 +146,13 @@ class FaceEngine:
         with self._timed("align"):
             chips = np.stack([align(images[index], detection.landmarks) for index, detection in places])
         with self._timed("embed"):
-            descriptors = self._embedder.describe(chips)
-            embeddings = to_unit_length(descriptors)
+            embeddings = self._embedder.embed(chips)
+            presence = self._embedder.presence(embeddings)
         with self._timed("quality"):
             return [
-                Face(detection, assess(images[index], detection, chip, descriptor), embedding)
-                for (index, detection), chip, descriptor, embedding in zip(
-                    places, chips, descriptors, embeddings, strict=True
+                Face(detection, assess(images[index], detection, chip, present), embedding)
+                for (index, detection), chip, present, embedding in zip(
+                    places, chips, presence.tolist(), embeddings, strict=True
                 )
             ]
 
