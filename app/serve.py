@@ -23,9 +23,6 @@ from app.errors import ConfigError
 from app.storage.database import Database
 from app.supervisor import Program, Supervisor
 
-# Each open page holds one thread of the web server for its live updates; idle threads cost nothing.
-WEB_THREADS = 64
-WEB_GRACE_SECONDS = 3
 WORKER_GRACE_SECONDS = 8.0
 
 
@@ -62,16 +59,11 @@ def programs(settings: Settings, listener: socket.socket) -> list[Program]:
         listener: Bound socket that the web server inherits, so that no other program can take its port meanwhile.
     """
     fd = listener.fileno()
-    web = (
-        *("-m", "gunicorn", "run:web_app()", f"--bind=fd://{fd}", "--worker-class=gthread", "--workers=1"),
-        *(f"--threads={WEB_THREADS}", "--timeout=120", f"--graceful-timeout={WEB_GRACE_SECONDS}"),
-        *(f"--log-level={settings.log_level.lower()}", "--no-control-socket", *_heartbeat_in_memory()),
-    )
+    web = ("-m", "gunicorn", f"--bind=fd://{fd}", f"--log-level={settings.log_level.lower()}")  # and gunicorn.conf.py
     celery = ("-m", "celery", "--quiet", "-A", "celery_worker")
     level = f"--loglevel={settings.log_level}"
     worker = (*celery, "worker", "--pool=solo", "--without-gossip", "--without-mingle", level)
-    schedule = settings.faaaaaces_data / "data" / "beat-schedule"
-    beat = (*celery, "beat", f"--schedule={schedule}", "--pidfile=", level)
+    beat = (*celery, "beat", "--pidfile=", level)
     many = settings.worker_concurrency > 1
     names = [f"worker{number}" if many else "worker" for number in range(1, settings.worker_concurrency + 1)]
     return [
@@ -82,11 +74,6 @@ def programs(settings: Settings, listener: socket.socket) -> list[Program]:
         ),
         Program("beat", (sys.executable, *beat)),
     ]
-
-
-def _heartbeat_in_memory() -> tuple[str, ...]:
-    # gunicorn's worker touches a file to show that it lives; on a busy disk that touch can block.
-    return ("--worker-tmp-dir=/dev/shm",) if os.access("/dev/shm", os.W_OK) else ()  # noqa: S108 - names are random
 
 
 def _upgrade(url: str) -> None:

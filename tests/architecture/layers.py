@@ -82,8 +82,10 @@ def sources(root: Path) -> list[Path]:
 
 
 def part_of(module: str) -> str:
-    """``app.storage.faces`` belongs to ``app.storage``, ``migrations.env`` to ``migrations``."""
+    """``app.storage.faces`` belongs to ``app.storage``, ``app.cli_ingest`` to ``app.cli``, ``migrations.env`` to ``migrations``."""
     names = module.split(".")
+    if len(names) > 1 and names[1].startswith("cli_"):
+        return "app.cli"
     return ".".join(names[:2]) if names[0] == "app" else names[0]
 
 
