@@ -1,0 +1,103 @@
+"""The API's people and clusters."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request, url_for
+
+from app.routes.api.bodies import read_body, read_query
+from app.routes.current import current_context
+from app.routes.schemas import (
+    ClustersQuery,
+    FaceOut,
+    PageQuery,
+    PeopleQuery,
+    PersonBody,
+    PersonOut,
+    VideoOut,
+    intervals_out,
+)
+from app.services.cluster import request_clustering
+from app.services.library import clusters_view, list_people, person_detail
+from app.services.people import rename_person
+from app.storage.views.shapes import Page
+
+
+def register(api: Blueprint) -> None:
+    """Adds the addresses."""
+    api.add_url_rule("/people", view_func=people, methods=["GET"])
+    api.add_url_rule("/people/<int:person_id>", view_func=person, methods=["GET"])
+    api.add_url_rule("/people/<int:person_id>", "rename", view_func=rename, methods=["PATCH"])
+    api.add_url_rule("/clusters", view_func=clusters, methods=["GET"])
+    api.add_url_rule("/cluster_faces", view_func=cluster_faces, methods=["POST"])
+
+
+def people() -> Response:
+    """One page of people."""
+    query = read_query(request, PeopleQuery)
+    page = Page(query.page, query.per_page)
+    found = list_people(current_context(), page, order=query.order, only=query.only)
+    return jsonify(
+        people=[PersonOut.of(row).model_dump(mode="json") for row in found.people],
+        total=found.total,
+        page=found.page,
+        pages=found.pages,
+    )
+
+
+def person(person_id: int) -> Response:
+    """A person with every appearance."""
+    query = read_query(request, PageQuery)
+    found = person_detail(current_context(), person_id, Page(query.page, query.per_page))
+    appearances = [
+        {
+            "video": VideoOut.of(item.video).model_dump(
+                mode="json", include={"video_id", "title", "file_name", "duration", "page_url", "stream_url"}
+            ),
+            "seconds": round(item.seconds, 3),
+            "face_count": item.face_count,
+            "intervals": intervals_out(item.intervals),
+        }
+        for item in found.appearances
+    ]
+    return jsonify(
+        person=PersonOut.of(found.person).model_dump(mode="json"),
+        appearances=appearances,
+        page=found.page,
+        pages=found.pages,
+    )
+
+
+def rename(person_id: int) -> Response:
+    """Names a person."""
+    body = read_body(request, PersonBody)
+    rename_person(current_context(), person_id, body.name)
+    found = person_detail(current_context(), person_id, Page(1, 1))
+    return jsonify(person=PersonOut.of(found.person).model_dump(mode="json"))
+
+
+def clusters() -> Response:
+    """People with their best faces."""
+    query = read_query(request, ClustersQuery)
+    found = clusters_view(current_context(), Page(query.page, query.per_page), faces_per_person=query.faces_per_cluster)
+    items = [
+        {
+            "cluster_id": cluster.person.id,
+            **PersonOut.of(cluster.person).model_dump(mode="json"),
+            "faces": [FaceOut.of(face).model_dump(mode="json") for face in cluster.faces],
+        }
+        for cluster in found.clusters
+    ]
+    return jsonify(
+        clusters=items,
+        total_clusters=found.total,
+        total_faces=found.faces,
+        unassigned_faces=found.unassigned,
+        page=found.page,
+        pages=found.pages,
+    )
+
+
+def cluster_faces() -> tuple[Response, int]:
+    """Groups the whole library again."""
+    job_id = request_clustering(current_context())
+    return jsonify(job_id=job_id, status_url=url_for("api.job_status", job_id=job_id)), 202

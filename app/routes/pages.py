@@ -1,0 +1,186 @@
+"""The pages, and what their forms do where JavaScript is switched off."""
+
+from __future__ import annotations
+
+from typing import TypeVar, cast, get_args
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app.errors import AppError
+from app.routes.api.bodies import read_interval
+from app.routes.current import current_context
+from app.routes.errors import status_of
+from app.routes.events import mark_of
+from app.routes.uploads import receive_uploads
+from app.services import library
+from app.services.cluster import request_clustering
+from app.services.erase import delete_video
+from app.services.ingest import Submission, submit_urls
+from app.services.jobs import cancel_job
+from app.services.people import rename_person
+from app.storage.views.people import PeopleFilter, PeopleOrder
+from app.storage.views.shapes import Page
+
+PEOPLE_PER_PAGE = 60
+VIDEOS_PER_PAGE = 24
+APPEARANCES_PER_PAGE = 20
+JOBS_PER_PAGE = 30
+MAX_PAGE = 1_000_000
+Text = TypeVar("Text", bound=str)
+
+
+def make_pages() -> Blueprint:
+    """The blueprint with all pages."""
+    pages = Blueprint("pages", __name__)
+    for rule, view in (
+        ("/", dashboard),
+        ("/add", add),
+        ("/videos", videos),
+        ("/videos/<int:video_id>", video),
+        ("/people", people),
+        ("/people/<int:person_id>", person),
+        ("/jobs", jobs),
+    ):
+        pages.add_url_rule(rule, view_func=view, methods=["GET"])
+    for rule, action in (
+        ("/add/file", add_file),
+        ("/add/urls", add_urls),
+        ("/videos/<int:video_id>/delete", remove_video),
+        ("/people/<int:person_id>/name", name_person),
+        ("/jobs/<job_id>/cancel", cancel),
+        ("/jobs/cluster", cluster),
+    ):
+        pages.add_url_rule(rule, view_func=action, methods=["POST"])
+    pages.context_processor(_live_mark)
+    return pages
+
+
+def dashboard() -> str:
+    """Totals, newest videos, people, failures."""
+    return render_template("dashboard.html", view=library.dashboard(current_context()))
+
+
+def add() -> str:
+    """Hand in files and addresses."""
+    return render_template("add.html", values={}, problems=[])
+
+
+def videos() -> str:
+    """All videos."""
+    return render_template("videos.html", view=library.list_videos(current_context(), _page(VIDEOS_PER_PAGE)))
+
+
+def video(video_id: int) -> str:
+    """One video: player, people, faces."""
+    view = library.video_detail(current_context(), video_id)
+    return render_template("video.html", view=view, moment=_moment())
+
+
+def people() -> str:
+    """All people."""
+    order = _choice("order", cast("tuple[PeopleOrder, ...]", get_args(PeopleOrder)))
+    only = _choice("only", cast("tuple[PeopleFilter, ...]", get_args(PeopleFilter)))
+    view = library.list_people(current_context(), _page(PEOPLE_PER_PAGE), order=order, only=only)
+    return render_template("people.html", view=view, order=order, only=only)
+
+
+def person(person_id: int) -> str:
+    """One person: name, every appearance."""
+    view = library.person_detail(current_context(), person_id, _page(APPEARANCES_PER_PAGE))
+    return render_template("person.html", view=view)
+
+
+def jobs() -> str:
+    """What runs, waits, failed and ended."""
+    return render_template("jobs.html", view=library.jobs_view(current_context(), _page(JOBS_PER_PAGE)))
+
+
+def add_file() -> Response | tuple[str, int]:
+    """Takes files from the form."""
+    results = receive_uploads(read_interval)
+    problems = [f"{result.file_name}: {result.error.message}" for result in results if result.error is not None]
+    accepted = [result.submission for result in results if result.submission is not None]
+    return _after_adding(accepted, problems, {}, [result.error for result in results if result.error])
+
+
+def add_urls() -> Response | tuple[str, int]:
+    """Takes addresses from the form, one per line."""
+    lines = [line.strip() for line in request.form.get("urls", "").splitlines() if line.strip()]
+    try:
+        interval = read_interval(request.form.get("interval"))
+        _, results = submit_urls(current_context(), lines, interval=interval)
+    except AppError as error:
+        return _after_adding([], [error.message], request.form.to_dict(), [error])
+    pairs = list(zip(lines, results, strict=True))
+    problems = [f"{line}: {result.message}" for line, result in pairs if isinstance(result, AppError)]
+    values = {"urls": "\n".join(line for line, result in pairs if isinstance(result, AppError))}
+    accepted = [result for result in results if isinstance(result, Submission)]
+    return _after_adding(accepted, problems, values, [result for result in results if isinstance(result, AppError)])
+
+
+def remove_video(video_id: int) -> Response:
+    """Deletes a video."""
+    delete_video(current_context(), video_id)
+    flash("The video and everything that came of it is deleted.")
+    return redirect(url_for("pages.videos"), 303)
+
+
+def name_person(person_id: int) -> Response:
+    """Names a person."""
+    rename_person(current_context(), person_id, request.form.get("name"))
+    return redirect(url_for("pages.person", person_id=person_id), 303)
+
+
+def cancel(job_id: str) -> Response:
+    """Cancels a job."""
+    cancel_job(current_context(), job_id)
+    flash("The job is cancelled. What it had found so far stays.")
+    return redirect(url_for("pages.jobs"), 303)
+
+
+def cluster() -> Response:
+    """Groups all faces again."""
+    request_clustering(current_context())
+    flash("All faces are being grouped again. Names stay.")
+    return redirect(url_for("pages.jobs"), 303)
+
+
+def _after_adding(
+    accepted: list[Submission], problems: list[str], values: dict[str, str], errors: list[AppError]
+) -> Response | tuple[str, int]:
+    if problems:
+        status = 200 if accepted else status_of(errors[0])
+        return render_template("add.html", values=values, problems=problems, accepted=len(accepted)), status
+    if len(accepted) == 1:
+        if accepted[0].duplicate:
+            flash("This video was in the library already.")
+        return redirect(url_for("pages.video", video_id=accepted[0].video_id), 303)
+    return redirect(url_for("pages.jobs"), 303)
+
+
+def _live_mark() -> dict[str, object]:
+    """What the page's script compares with the stream of events; and the number of active jobs for the menu."""
+    context = current_context()
+    state = library.page_state(context)
+    return {"mark": mark_of(state.mark), "active_jobs": state.active_jobs}
+
+
+def _page(size: int) -> Page:
+    text = request.args.get("page", "1")
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 1
+    return Page(min(max(number, 1), MAX_PAGE), size)
+
+
+def _moment() -> float | None:
+    """The query ``t``: where a player starts, in seconds."""
+    try:
+        moment = float(request.args["t"])
+    except (KeyError, ValueError):
+        return None
+    return moment if 0 <= moment < 1e7 else None
+
+
+def _choice(name: str, allowed: tuple[Text, ...]) -> Text:
+    given = request.args.get(name)
+    return next((item for item in allowed if item == given), allowed[0])

@@ -1,0 +1,140 @@
+"""Reads uploads: each file part goes straight to its place on disk while it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, Any, cast
+
+from flask import Flask, Request, current_app, request
+from werkzeug.datastructures import FileStorage
+from werkzeug.formparser import FormDataParser
+
+from app.errors import AppError, InvalidInputError, TooLargeError
+from app.routes.current import current_context
+from app.services.ingest import Submission, finish_upload
+from app.services.uploads import UploadSink, begin_upload
+
+UPLOAD_ENDPOINTS = frozenset({"api.upload_video", "pages.add_file"})
+FILE_FIELDS = ("file", "video", "files", "videos")
+SMALL_BODY = 1_000_000  # bytes; every request that is no upload
+# After a file passed the limit its rest is read and thrown away, so that the sender hears the answer instead of a
+# broken connection; but not without end.
+MAX_THROWN_AWAY = 256_000_000
+
+
+class UploadPart:
+    """One file part; looks like a file to the parser."""
+
+    def __init__(self, sink: UploadSink, file_name: str) -> None:
+        self.sink = sink
+        self.file_name = file_name
+        self.error: TooLargeError | None = None
+        self._thrown_away = 0
+
+    def write(self, data: bytes) -> int:
+        """Hands bytes on; after the limit was passed they are dropped."""
+        if self.error is None:
+            try:
+                return self.sink.write(data)
+            except TooLargeError as error:
+                self.error = error
+        self._thrown_away += len(data)
+        if self._thrown_away > MAX_THROWN_AWAY:
+            raise self.error
+        return len(data)
+
+    def seek(self, _offset: int, _whence: int = 0) -> int:
+        """The parser rewinds a finished part; there is nothing to rewind."""
+        return 0
+
+    def close(self) -> None:
+        """The sink is closed by whoever files or discards it."""
+
+
+class UploadRequest(Request):
+    """A request whose file parts are written to the library's temporary folder as they arrive."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.parts: list[UploadPart] = []
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """A parser that refuses a broken body instead of taking it for an empty one."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        if self.endpoint not in UPLOAD_ENDPOINTS:
+            raise InvalidInputError("This address takes no files.")
+        part = UploadPart(begin_upload(current_context(), filename or "video"), filename or "video")
+        self.parts.append(part)
+        return cast("IO[bytes]", part)
+
+    def discard_parts(self) -> None:
+        """Deletes whatever was not filed, such as after a broken connection."""
+        for part in self.parts:
+            part.sink.discard()
+
+
+@dataclass(frozen=True)
+class UploadResult:
+    """What became of one file of a request: a submission, or what is wrong with it."""
+
+    file_name: str
+    submission: Submission | None
+    error: AppError | None = None
+
+
+def install_uploads(app: Flask) -> None:
+    """Makes the application read uploads in this way."""
+    app.request_class = UploadRequest
+
+    def limit_body() -> None:
+        request.max_content_length = None if request.endpoint in UPLOAD_ENDPOINTS else SMALL_BODY
+
+    def clean_up(_error: BaseException | None = None) -> None:
+        cast("UploadRequest", request).discard_parts()
+
+    app.before_request(limit_body)
+    app.teardown_request(clean_up)
+
+
+def receive_uploads(check_interval: Callable[[str | None], float | None]) -> list[UploadResult]:
+    """Reads all files of the present request and files them.
+
+    Args:
+        check_interval: Reads the form field ``interval``.
+
+    Returns:
+        One result per file, in the order of the form.
+
+    Raises:
+        InvalidInputError: The body is broken or holds no file.
+    """
+    try:
+        files = [item for field in FILE_FIELDS for item in request.files.getlist(field) if item.filename]
+    except ValueError as error:
+        raise InvalidInputError("The upload arrived incomplete. Send it again.") from error
+    if not files:
+        raise InvalidInputError("No video came with the request. Send it in the form field “file”.")
+    interval = check_interval(request.form.get("interval"))
+    return [_file(item, interval) for item in files]
+
+
+def _file(item: FileStorage, interval: float | None) -> UploadResult:
+    part = cast("UploadPart", item.stream)
+    if part.error is not None:
+        return UploadResult(part.file_name, None, part.error)
+    try:
+        return UploadResult(part.file_name, finish_upload(current_context(), part.sink, interval=interval))
+    except (InvalidInputError, TooLargeError) as error:
+        current_app.logger.info("upload refused", extra={"code": error.code})
+        return UploadResult(part.file_name, None, error)

@@ -1,0 +1,111 @@
+"""Questions about people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy.orm import Session
+
+from app.models import Face, Person, Track, Video
+from app.storage.views.shapes import Page, PersonRow
+
+PeopleOrder = Literal["seen", "newest", "name"]
+PeopleFilter = Literal["all", "named", "unnamed"]
+
+
+def screen_seconds(default_interval: float) -> ColumnElement[float]:
+    """SQL for the time a track is on screen.
+
+    A face of one sample stands for the time up to the next sample, so a track lasts one interval longer than the
+    distance of its first and last face, but never past the end of the video.
+
+    Args:
+        default_interval: Seconds, for videos whose first run is not finished.
+    """
+    natural = Track.end + func.coalesce(Video.interval, default_interval)
+    limit = func.coalesce(Video.duration, natural)
+    end = case((limit < Track.end, Track.end), (limit < natural, limit), else_=natural)
+    return end - Track.start
+
+
+def list_people(
+    session: Session,
+    page: Page,
+    *,
+    default_interval: float,
+    order: PeopleOrder = "seen",
+    only: PeopleFilter = "all",
+) -> list[PersonRow]:
+    """One page of people with their counts, in one statement."""
+    statement = _select(default_interval)
+    if only != "all":
+        statement = statement.where(Person.name.is_not(None) if only == "named" else Person.name.is_(None))
+    orders: dict[str, list[ColumnElement[Any]]] = {
+        "seen": [statement.selected_columns["seconds"].desc(), Person.id.asc()],
+        "newest": [Person.id.desc()],
+        "name": [Person.name.is_(None), func.lower(Person.name), Person.id.asc()],
+    }
+    return _rows(session, statement.order_by(*orders[order]).limit(page.size).offset(page.offset))
+
+
+def count_people(session: Session, only: PeopleFilter = "all") -> int:
+    """How many people pass the filter."""
+    statement = select(func.count(Person.id))
+    if only != "all":
+        statement = statement.where(Person.name.is_not(None) if only == "named" else Person.name.is_(None))
+    return session.scalar(statement) or 0
+
+
+def person(session: Session, person_id: int, *, default_interval: float) -> PersonRow | None:
+    """One person, or ``None``."""
+    rows = _rows(session, _select(default_interval).where(Person.id == person_id))
+    return rows[0] if rows else None
+
+
+def people_by_id(session: Session, ids: Sequence[int], *, default_interval: float) -> dict[int, PersonRow]:
+    """The people with these ids that exist."""
+    return {row.id: row for row in _rows(session, _select(default_interval).where(Person.id.in_(ids)))}
+
+
+def _select(default_interval: float) -> Select[*tuple[Any, ...]]:
+    sums = (
+        select(
+            Track.person_id.label("person_id"),
+            func.sum(Track.face_count).label("faces"),
+            func.count(Track.video_id.distinct()).label("videos"),
+            func.sum(screen_seconds(default_interval)).label("seconds"),
+        )
+        .join(Video, Video.id == Track.video_id)
+        .where(Track.person_id.is_not(None))
+        .group_by(Track.person_id)
+        .subquery()
+    )
+    return (
+        select(
+            Person,
+            Face.crop_key,
+            func.coalesce(sums.c.faces, 0).label("faces"),
+            func.coalesce(sums.c.videos, 0).label("videos"),
+            func.coalesce(sums.c.seconds, 0.0).label("seconds"),
+        )
+        .outerjoin(sums, sums.c.person_id == Person.id)
+        .outerjoin(Face, Face.id == Person.cover_face_id)
+    )
+
+
+def _rows(session: Session, statement: Select[*tuple[Any, ...]]) -> list[PersonRow]:
+    return [
+        PersonRow(
+            id=found.id,
+            name=found.name,
+            cover_key=cover,
+            face_count=int(faces),
+            video_count=int(videos),
+            seconds=float(seconds),
+            created_at=found.created_at,
+            updated_at=found.updated_at,
+        )
+        for found, cover, faces, videos, seconds in session.execute(statement).all()
+    ]

@@ -1,0 +1,267 @@
+"""What the read-only queries return. Times are seconds of the video; keys are blob keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain import BoundingBox, JobKind, JobState, VideoOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as it stands.
+
+    Attributes:
+        id: Its id.
+        kind: What it does.
+        state: Where it is in its life.
+        step: What it does at the moment, such as ``looking``.
+        video_id: The video it works on, if any.
+        video_title: Title of that video.
+        done: Frames looked at, or bytes downloaded.
+        total: Of how many, where known.
+        faces_found: Faces so far.
+        speed: Units of ``done`` per second, lately.
+        seconds_left: Estimate, where known.
+        error_code: Machine-readable reason of a failure.
+        error: The same for people.
+        note: A remark on a success.
+        attempts: How often it was started.
+        interval: Seconds between sampled frames that were asked for, where they were.
+        created_at: When it was filed.
+        started_at: When a worker took it.
+        updated_at: Last change.
+        finished_at: When it ended.
+    """
+
+    id: str
+    kind: JobKind
+    state: JobState
+    step: str
+    video_id: int | None
+    video_title: str | None
+    done: float
+    total: float | None
+    faces_found: int
+    speed: float | None
+    seconds_left: float | None
+    error_code: str | None
+    error: str | None
+    note: str | None
+    attempts: int
+    interval: float | None
+    created_at: datetime
+    started_at: datetime | None
+    updated_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def progress(self) -> float | None:
+        """0..1, or ``None`` where the end is not known."""
+        if self.state is JobState.SUCCEEDED:
+            return 1.0
+        if not self.total:
+            return None
+        return min(max(self.done / self.total, 0.0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRow:
+    """A video with what a card shows of it.
+
+    Attributes:
+        id: Its id.
+        title: Name for people.
+        file_name: Name of the file it came as.
+        origin: Where it came from.
+        source_url: Address it was fetched from, if any.
+        blob_key: Key of the file, ``None`` until it has arrived.
+        thumbnail_key: Key of its picture, where there is one.
+        size_bytes: Size of the file.
+        duration: Length.
+        width: Pixels, displayed.
+        height: Pixels, displayed.
+        frame_rate: Frames per second.
+        codec: FFmpeg's short name.
+        interval: Seconds between sampled frames of the last finished run.
+        frames_sampled: Frames looked at.
+        warning: A remark about the file.
+        sha256: Hexadecimal digest of the file.
+        created_at: When it was added.
+        processed_at: When it was last finished.
+        face_count: Faces found in it.
+        people_count: People seen in it.
+        covers: Crop keys of its most seen people, at most four.
+        job: Its latest job.
+    """
+
+    id: int
+    title: str
+    file_name: str
+    origin: VideoOrigin
+    source_url: str | None
+    blob_key: str | None
+    thumbnail_key: str | None
+    size_bytes: int | None
+    duration: float | None
+    width: int | None
+    height: int | None
+    frame_rate: float | None
+    codec: str | None
+    interval: float | None
+    frames_sampled: int
+    warning: str | None
+    sha256: str | None
+    created_at: datetime
+    processed_at: datetime | None
+    face_count: int = 0
+    people_count: int = 0
+    covers: tuple[str, ...] = ()
+    job: JobRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A person with what a card shows of them.
+
+    Attributes:
+        id: Its id.
+        name: Given name, ``None`` while unnamed.
+        cover_key: Crop key of the best face.
+        face_count: Faces.
+        video_count: Videos.
+        seconds: Time on screen.
+        created_at: When the person was first found.
+        updated_at: Last change.
+    """
+
+    id: int
+    name: str | None
+    cover_key: str | None
+    face_count: int
+    video_count: int
+    seconds: float
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def label(self) -> str:
+        """The name, or a stand-in that tells unnamed people apart."""
+        return self.name or f"Person {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRow:
+    """One face followed through a video, with its best picture.
+
+    Attributes:
+        id: Its id.
+        video_id: The video.
+        person_id: Whose it is, ``None`` while unknown.
+        start: First face.
+        end: Last face.
+        face_count: Faces in it.
+        quality: 0..1.
+        usable: Whether it is good enough to say who it is.
+        crop_key: Picture of its best face.
+        best_timestamp: Moment of its best face.
+    """
+
+    id: int
+    video_id: int
+    person_id: int | None
+    start: float
+    end: float
+    face_count: int
+    quality: float
+    usable: bool
+    crop_key: str | None
+    best_timestamp: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRow:
+    """One face.
+
+    Attributes:
+        id: Its id.
+        video_id: The video.
+        track_id: The track, once linked.
+        person_id: Whose it is, once known.
+        timestamp: Moment.
+        box: Where in the frame, pixels of the source.
+        confidence: 0..1.
+        quality: 0..1.
+        reasons: Why it is too poor to decide who is who; empty when it is not.
+        crop_key: Its picture.
+    """
+
+    id: int
+    video_id: int
+    track_id: int | None
+    person_id: int | None
+    timestamp: float
+    box: BoundingBox
+    confidence: float
+    quality: float
+    reasons: tuple[str, ...]
+    crop_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the library holds.
+
+    Attributes:
+        videos: Videos.
+        seconds: Length of all of them.
+        size_bytes: Size of all files.
+        faces: Faces.
+        people: People.
+        named: People who have a name.
+        active_jobs: Jobs that wait or run.
+    """
+
+    videos: int
+    seconds: float
+    size_bytes: int
+    faces: int
+    people: int
+    named: int
+    active_jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryMark:
+    """Differs from an earlier one when people or the list of videos changed in between.
+
+    Attributes:
+        videos: Videos.
+        newest_video: Highest id of a video, 0 where there is none.
+        people: People.
+        people_changed: Last change of any person.
+    """
+
+    videos: int
+    newest_video: int
+    people: int
+    people_changed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a long list is wanted.
+
+    Attributes:
+        number: From 1.
+        size: Items per page.
+    """
+
+    number: int = 1
+    size: int = 48
+
+    @property
+    def offset(self) -> int:
+        """Items before this page."""
+        return (self.number - 1) * self.size
