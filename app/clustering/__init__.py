@@ -4,6 +4,7 @@ from app.clustering.algorithms import Algorithm, group
 from app.clustering.attach import attach
 from app.clustering.constraints import ContradictionError, shared_frame_conflicts, temporal_conflicts
 from app.clustering.identities import keep_named_apart, match_people
+from app.clustering.means import plain_means
 from app.clustering.metrics import Scores, bcubed, pairwise
 from app.clustering.neighbours import NeighbourGraph, build_graph
 
@@ -19,6 +20,7 @@ __all__ = [
     "keep_named_apart",
     "match_people",
     "pairwise",
+    "plain_means",
     "shared_frame_conflicts",
     "temporal_conflicts",
 ]

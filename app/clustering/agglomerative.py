@@ -4,8 +4,8 @@ scikit-learn's ``AgglomerativeClustering`` offers average linkage on dense dista
 refuses sparse input, and its ``connectivity`` argument still wants every row's features and knows no forbidden pair.
 Hence this one. What makes it both exact and quick:
 
-* **Exact linkage without distances.** For unit vectors the mean cosine similarity of two groups is
-  ``S_a . S_b / (W_a W_b)`` with ``S`` the weighted sum of a group's vectors and ``W`` the sum of its weights.
+* **Exact linkage without distances.** The mean cosine similarity of two groups is
+  ``S_a . S_b / (W_a W_b)``, with ``S`` the weighted sum of a group's vectors and ``W`` the sum of its weights.
   The graph only says which pairs are worth asking about.
 * **No candidate is missed.** Of two groups whose mean distance is within the threshold, at least one pair of members
   is, so a graph with that radius has an edge between them (as far as ``k`` did not cut it off, see below).
@@ -44,7 +44,7 @@ def average_linkage(
     Equal distances are decided by node numbers, so callers who want independence of the order of nodes sort first.
 
     Args:
-        embeddings: ``float32`` (n, d), rows of unit length.
+        embeddings: ``float32`` (n, d), rows no longer than 1.
         weights: ``float32`` (n,), positive.
         graph: Neighbours within a radius of at least ``threshold``.
         threshold: Largest mean cosine distance between two groups that are merged.

@@ -48,7 +48,7 @@ def group(
     rule is taken apart by average linkage within it.
 
     Args:
-        embeddings: ``float32`` (n, d), rows of unit length.
+        embeddings: ``float32`` (n, d), rows of unit length, or shorter for means (see :mod:`app.clustering.means`).
         algorithm: Which way to group.
         threshold: Cosine distance, 0..2. For ``agglomerative`` the largest mean distance between two groups that are
             merged; for ``dbscan`` the radius of a neighbourhood.

@@ -32,7 +32,7 @@ def attach(
     Nearest pairs go first; a node that may not join its nearest group for a cannot-link rule joins no other one.
 
     Args:
-        embeddings: ``float32`` (n, d), rows of unit length.
+        embeddings: ``float32`` (n, d), rows of unit length, or shorter for means (see :mod:`app.clustering.means`).
         labels: ``int64`` (n,) group of each node, or -1.
         threshold: Largest mean cosine distance to the members of a group.
         margin: How much nearer (cosine distance) the group must be than the second nearest.

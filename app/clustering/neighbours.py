@@ -65,8 +65,8 @@ def build_graph(embeddings: FloatArray, *, radius: float, k: int = 64) -> Neighb
     """Links each node with its nearest neighbours.
 
     Args:
-        embeddings: ``float32`` (n, d), rows of unit length.
-        radius: Largest cosine distance of an edge, 0..2.
+        embeddings: ``float32`` (n, d), rows no longer than 1.
+        radius: Largest distance ``1 - a.b`` of an edge, 0..2.
         k: Neighbours per node and level.
 
     Returns:
