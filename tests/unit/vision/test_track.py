@@ -1,0 +1,207 @@
+"""Linking faces into tracks, with made-up people whose distances are those of the bundled pack on real clips."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.domain import BoundingBox, FloatArray, Quality, QualityReason
+from app.vision.track import Observation, Tracker, TrackResult, TrackSettings
+
+SAME = 0.1  # distance at which two faces are as likely one person as two
+SETTINGS = TrackSettings.for_distance(SAME)
+GOOD = Quality(0.8)
+BLURRED = Quality(0.2, (QualityReason.BLURRED,))
+UNLIKE = Quality(0.6, (QualityReason.UNLIKE_FACE,))
+DIMENSION = 128
+
+
+def unit(vector: np.ndarray) -> FloatArray:
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+class Person:
+    """Somebody whose faces differ by about ``spread`` and who differs from others by about ``apart``."""
+
+    def __init__(self, number: int, *, apart: float = 0.15, spread: float = 0.03) -> None:
+        own = np.random.default_rng(number).normal(size=DIMENSION)
+        self._centre = np.eye(DIMENSION)[0] + np.sqrt(apart) * own / np.linalg.norm(own)
+        self._random = np.random.default_rng(1000 + number)
+        self._spread = spread
+
+    def face(self, spread: float | None = None) -> FloatArray:
+        noise = self._random.normal(size=DIMENSION)
+        wanted = self._spread if spread is None else spread
+        return unit(unit(self._centre) + np.sqrt(wanted) * noise / np.linalg.norm(noise))
+
+
+def box(x: float, y: float = 50.0, size: float = 40.0) -> BoundingBox:
+    return BoundingBox(x, y, x + size, y + size)
+
+
+def seen(
+    sample: int, interval: float, x: float, face: FloatArray, quality: Quality = GOOD, key: int = 0
+) -> Observation:
+    return Observation(sample * interval, sample, box(x), face, quality, key)
+
+
+def follow(*samples: list[Observation], settings: TrackSettings = SETTINGS) -> list[TrackResult]:
+    tracker = Tracker(settings)
+    done = [track for faces in samples for track in tracker.add(faces)]
+    return sorted(done + tracker.finish(), key=lambda track: track.keys)
+
+
+def keys(tracks: list[TrackResult]) -> list[tuple[int, ...]]:
+    return [track.keys for track in tracks]
+
+
+@pytest.mark.parametrize("interval", [0.04, 0.2, 1.0, 5.0, 30.0])
+def test_two_people_side_by_side_are_two_tracks_at_any_rate(interval: float) -> None:
+    a, b = Person(1), Person(2)
+    found = follow(
+        *([seen(i, interval, 100, a.face(), key=i), seen(i, interval, 300, b.face(), key=100 + i)] for i in range(8))
+    )
+    assert keys(found) == [tuple(range(8)), tuple(range(100, 108))]
+
+
+@pytest.mark.parametrize("interval", [0.04, 0.2])
+def test_people_who_cross_keep_their_tracks(interval: float) -> None:
+    a, b = Person(1), Person(2)
+    found = follow(
+        *(
+            [seen(i, interval, 100 + 10 * i, a.face(), key=i), seen(i, interval, 300 - 10 * i, b.face(), key=100 + i)]
+            for i in range(21)
+        )
+    )
+    assert keys(found) == [tuple(range(21)), tuple(range(100, 121))]
+
+
+def test_a_cut_to_another_person_at_the_same_place_starts_a_track() -> None:
+    a, b = Person(1), Person(2)
+    found = follow(*([seen(i, 0.04, 100, (a if i < 5 else b).face(), key=i)] for i in range(10)))
+    assert keys(found) == [tuple(range(5)), tuple(range(5, 10))]
+
+
+def test_a_person_who_jumps_across_the_picture_is_known_by_appearance() -> None:
+    a = Person(1)
+    found = follow(*([seen(i, 1.0, 100 + 300 * (i % 2), a.face(), key=i)] for i in range(6)))
+    assert keys(found) == [tuple(range(6))]
+
+
+def test_place_lets_a_face_in_that_appearance_alone_would_not() -> None:
+    # 0.09 from each other: between the strict and the wide limit
+    first, second = unit(np.eye(2)[0]), unit(np.array([0.91, np.sqrt(1 - 0.91**2)]))
+    assert keys(follow([seen(0, 0.04, 100, first, key=0)], [seen(1, 0.04, 101, second, key=1)])) == [(0, 1)]
+    assert keys(follow([seen(0, 0.04, 100, first, key=0)], [seen(1, 0.04, 300, second, key=1)])) == [(0,), (1,)]
+    assert keys(follow([seen(0, 5.0, 100, first, key=0)], [seen(1, 5.0, 101, second, key=1)])) == [(0,), (1,)]
+
+
+def test_two_faces_of_one_sample_are_never_one_track_even_if_equal() -> None:
+    face = Person(1).face()
+    found = follow(*([seen(i, 0.5, 100, face, key=i), seen(i, 0.5, 104, face, key=10 + i)] for i in range(3)))
+    assert sorted(len(track.keys) for track in found) == [3, 3]
+    assert all(len({key % 10 for key in track.keys}) == 3 for track in found)
+
+
+RETURNS = {
+    "within the waiting time": (0.1, 25, 1),
+    "after it": (0.1, 45, 2),
+    "two samples missed, however long": (30.0, 3, 1),
+    "three samples missed": (30.0, 4, 2),
+}
+
+
+@pytest.mark.parametrize(("interval", "sample", "tracks"), RETURNS.values(), ids=RETURNS.keys())
+def test_a_track_waits_for_its_face(interval: float, sample: int, tracks: int) -> None:
+    a = Person(1)
+    assert len(follow([seen(0, interval, 100, a.face())], [seen(sample, interval, 100, a.face(), key=1)])) == tracks
+
+
+def test_finished_tracks_are_handed_out_while_the_video_runs() -> None:
+    a, b = Person(1), Person(2)
+    tracker = Tracker(SETTINGS)
+    assert tracker.add([seen(0, 1.0, 100, a.face(), key=7)]) == []
+    assert keys(tracker.add([seen(9, 1.0, 100, b.face(), key=8)])) == [(7,)]
+    assert keys(tracker.finish()) == [(8,)]
+    assert tracker.finish() == []
+    assert keys(tracker.add([seen(0, 1.0, 100, a.face(), key=9)]) + tracker.finish()) == [(9,)]
+
+
+def test_poor_faces_join_by_place_and_do_not_move_the_mean() -> None:
+    a = Person(1)
+    good = [a.face() for _ in range(3)]
+    samples = [[seen(i, 0.04, 100, face, key=i)] for i, face in enumerate(good)]
+    clean = follow(*samples)[0]
+    blurred = follow(*samples, [seen(3, 0.04, 101, a.face(spread=0.12), BLURRED, key=3)])
+    assert keys(blurred) == [(0, 1, 2, 3)]
+    np.testing.assert_array_equal(blurred[0].embedding, clean.embedding)
+    assert blurred[0].best_key == clean.best_key
+
+
+def test_a_poor_face_elsewhere_does_not_join() -> None:
+    a = Person(1)
+    found = follow([seen(0, 1.0, 100, a.face(), key=0)], [seen(1, 1.0, 300, a.face(spread=0.06), BLURRED, key=1)])
+    assert keys(found) == [(0,), (1,)]
+
+
+def test_the_mean_is_weighted_by_quality_and_of_unit_length() -> None:
+    first, second = unit(np.array([1.0, 0.2])), unit(np.array([1.0, -0.2]))
+    found = follow([seen(0, 0.04, 100, first, Quality(0.9), 0)], [seen(1, 0.04, 100, second, Quality(0.3), 1)])[0]
+    np.testing.assert_allclose(found.embedding, unit(0.9 * first + 0.3 * second), atol=1e-6)
+    assert found.embedding.dtype == np.float32
+    assert (found.best_key, found.quality) == (0, 0.9)
+
+
+def test_a_track_of_poor_faces_has_the_mean_of_all_and_does_not_count() -> None:
+    face = Person(1).face()
+    found = follow(*([seen(i, 0.04, 100, face, BLURRED, key=i)] for i in range(5)))[0]
+    np.testing.assert_allclose(found.embedding, face, atol=1e-6)
+    assert found.face_count == 5
+    assert not found.usable
+
+
+def test_the_best_face_is_a_usable_one_where_there_is_one() -> None:
+    face = Person(1).face()
+    sharp_but_turned = Quality(0.95, (QualityReason.PROFILE,))
+    found = follow([seen(0, 0.04, 100, face, sharp_but_turned, 0)], [seen(1, 0.04, 100, face, Quality(0.4), 1)])[0]
+    assert (found.best_key, found.quality) == (1, 0.4)
+    assert (found.start, found.end) == (0.0, 0.04)
+
+
+EVIDENCE = {
+    "one good still": ([GOOD], True),
+    "one face, neither good nor bad": ([Quality(0.2)], False),
+    "two faces, neither good nor bad": ([Quality(0.2), Quality(0.2)], True),
+    "poor faces only": ([BLURRED] * 6, False),
+    "one good among poor": ([BLURRED, GOOD, BLURRED], True),
+    "print that once passed for a face": ([UNLIKE, GOOD, UNLIKE, UNLIKE], False),
+    "face that once looked like none": ([GOOD, UNLIKE, GOOD, GOOD], True),
+}
+
+
+@pytest.mark.parametrize(("qualities", "usable"), EVIDENCE.values(), ids=EVIDENCE.keys())
+def test_rule_of_evidence(qualities: list[Quality], usable: bool) -> None:
+    face = Person(1).face()
+    found = follow(*([seen(i, 0.04, 100, face, quality, key=i)] for i, quality in enumerate(qualities)))
+    assert [track.usable for track in found] == [usable]
+
+
+def test_samples_must_grow_and_faces_be_of_one_sample() -> None:
+    face = Person(1).face()
+    tracker = Tracker(SETTINGS)
+    assert tracker.add([]) == []
+    tracker.add([seen(3, 1.0, 100, face)])
+    with pytest.raises(ValueError, match="growing"):
+        tracker.add([seen(3, 1.0, 100, face)])
+    with pytest.raises(ValueError, match="different samples"):
+        tracker.add([seen(4, 1.0, 100, face), seen(5, 1.0, 100, face)])
+
+
+def test_memory_is_bounded_by_live_tracks() -> None:
+    """A thousand people pass one by one; the tracker never holds more than those it still waits for."""
+    tracker = Tracker(SETTINGS)
+    finished, most = 0, 0
+    for i in range(1000):
+        finished += len(tracker.add([seen(i, 1.0, 100, Person(i, apart=0.4).face(), key=i)]))
+        most = max(most, i + 1 - finished)
+    assert most <= 5
