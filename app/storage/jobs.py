@@ -180,7 +180,10 @@ def release(session: Session, job_id: str, token: str) -> None:
         JobCancelledError: A person cancelled the job.
         JobLostError: Another worker took the job over, or it was deleted.
     """
-    _fenced(session, job_id, token, state=JobState.QUEUED, attempts=Job.attempts - 1, **_FREE)
+    heartbeat(session, job_id, token, 0.0)
+    mine = (Job.id == job_id, Job.lease_token == token)
+    if not _wait_again(session, *mine, attempts=Job.attempts - 1):
+        _leave_to_other(session, *mine)
 
 
 def request_cancel(session: Session, job_id: str, *, now: datetime | None = None) -> bool:
@@ -211,12 +214,11 @@ def retry(session: Session, job_id: str) -> bool:
     """Lets a failed or cancelled job wait again, from its checkpoint.
 
     Returns:
-        False when the job is not in such a state. When True, send its id to the queue after the commit.
+        False when the job is not in such a state, or is a grouping and another one waits. When True, send its id to the queue after the commit.
     """
     ended = Job.state.in_((JobState.FAILED, JobState.CANCELLED))
     fresh: dict[str, Any] = {"error": None, "error_code": None, "finished_at": None, "attempts": 0, "step": "waiting"}
-    fresh["started_at"] = None
-    return _update(session, Job.id == job_id, ended, state=JobState.QUEUED, **fresh)
+    return _wait_again(session, Job.id == job_id, ended, started_at=None, **fresh)
 
 
 def requeue_stale(
@@ -246,10 +248,10 @@ def requeue_stale(
             continue
         if job.attempts >= max_attempts:
             _give_up(session, job, now)
-        elif job.kind == JobKind.CLUSTER and _take_back_cluster(session, job, now):
-            continue
-        elif _update(session, *_still(job), state=JobState.QUEUED, speed=None, seconds_left=None, **_FREE):
+        elif _wait_again(session, *_still(job)):
             again.append(job.id)
+        else:
+            _leave_to_other(session, *_still(job))
     return again
 
 
@@ -331,9 +333,14 @@ def _give_up(session: Session, job: Job, now: datetime) -> None:
     _update(session, *_still(job), state=JobState.FAILED, **ending, **_FREE)
 
 
-def _take_back_cluster(session: Session, job: Job, now: datetime) -> bool:
-    # Only one grouping may wait. If one does already, it will do this one's work.
-    if not session.scalar(select(Job.id).where(Job.kind == JobKind.CLUSTER, Job.state == JobState.QUEUED)):
-        return False
+def _wait_again(session: Session, *where: ColumnElement[bool], **values: Any) -> bool:
+    try:
+        with session.begin_nested():
+            return _update(session, *where, state=JobState.QUEUED, speed=None, seconds_left=None, **_FREE, **values)
+    except IntegrityError:
+        return False  # uq_job_waiting_cluster: another grouping waits
+
+
+def _leave_to_other(session: Session, *where: ColumnElement[bool]) -> None:
     note = "Interrupted; the grouping that waits does its work."
-    return _update(session, *_still(job), state=JobState.CANCELLED, note=note, finished_at=now, **_FREE)
+    _update(session, *where, state=JobState.CANCELLED, note=note, finished_at=utc_now(), seconds_left=None, **_FREE)
