@@ -74,6 +74,8 @@ class MtcnnDetector:
         Raises:
             ModelError: A net fails.
         """
+        if not images:
+            return []
         smallest = max(min_face_size, stages.WINDOW)
         pictures = [image.astype(np.float32) for image in images]
         proposals = [self._propose(pixels, smallest) for pixels in pictures]
@@ -85,8 +87,8 @@ class MtcnnDetector:
         found: list[Boxes] = [np.empty((0, 4))]
         certain: list[Floats] = [np.empty(0)]
         for level in stages.pyramid(pixels, min_face_size):
-            offsets, score = self._pnet.run({"pixels": level.pixels[None]})
-            boxes, scores = stages.propose(score[0], offsets[0], _PNET_THRESHOLD, level.scale)
+            offsets, logit = self._pnet.run({"pixels": level.pixels[None]})
+            boxes, scores = stages.propose(logit[0], offsets[0], _PNET_THRESHOLD, level.scale)
             kept = suppress(boxes, scores, _LEVEL_OVERLAP, by="all")
             found.append(boxes[kept])
             certain.append(scores[kept])
@@ -95,9 +97,11 @@ class MtcnnDetector:
 
     def _refine(self, pictures: Sequence[FloatArray], proposals: Sequence[Boxes]) -> list[Boxes]:
         """Second net: fewer and better square boxes (n, 4) for each picture."""
-        offsets, score = self._run(self._rnet, 24, pictures, proposals)
+        offsets, logit = self._run(self._rnet, 24, pictures, proposals)
         refined = []
-        for boxes, shifts, scores in zip(proposals, *_split(proposals, offsets, score), strict=True):
+        for boxes, shifts, scores in zip(
+            proposals, *_split(proposals, offsets, stages.probability(logit)), strict=True
+        ):
             sure = scores > _RNET_THRESHOLD
             moved = stages.refine(boxes[sure], shifts[sure])
             kept = suppress(moved, scores[sure], _OVERLAP, by="all")
@@ -108,9 +112,11 @@ class MtcnnDetector:
         self, pictures: Sequence[FloatArray], refined: Sequence[Boxes], confidence: float
     ) -> list[list[Detection]]:
         """Third net: the faces."""
-        offsets, landmarks, score = self._run(self._onet, 48, pictures, refined)
+        offsets, landmarks, logit = self._run(self._onet, 48, pictures, refined)
         faces = []
-        for boxes, shifts, marks, scores in zip(refined, *_split(refined, offsets, landmarks, score), strict=True):
+        for boxes, shifts, marks, scores in zip(
+            refined, *_split(refined, offsets, landmarks, stages.probability(logit)), strict=True
+        ):
             sure = scores > confidence
             points = stages.place_landmarks(boxes[sure], marks[sure]).astype(np.float32)
             moved = stages.refine(boxes[sure], shifts[sure])

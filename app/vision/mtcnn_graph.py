@@ -38,10 +38,10 @@ def build_net(name: NetName, arrays: Sequence[FloatArray]) -> bytes:
     """Builds one net.
 
     The graph takes ``pixels``, ``float32`` (n, height, width, 3) RGB in 0..255: any size from 12 for ``pnet``, 24 for
-    ``rnet``, 48 for ``onet``. The normalisation is folded into the first convolution. It gives ``score``, the
-    probability of a face in 0..1, ``offsets`` of the box's corners (x1, y1, x2, y2) as fractions of its size and, for
-    ``onet``, ``landmarks`` (x of five points, then y) as fractions of the box. ``pnet`` gives maps: score (n, rows,
-    columns) and offsets (n, 4, rows, columns); the others give (n,), (n, 4) and (n, 10).
+    ``rnet``, 48 for ``onet``. The normalisation is folded into the first convolution. It gives ``offsets``
+    of the box's corners (x1, y1, x2, y2) as fractions of its size, for ``onet`` ``landmarks`` (x of five points, then
+    y) as fractions of the box, and ``logit``, of which the probability of a face is 1 / (1 + exp(-logit)). ``pnet``
+    gives maps: offsets (n, 4, rows, columns) and logit (n, rows, columns); the others (n, 4), (n, 10) and (n,).
 
     Args:
         name: Which net.
@@ -126,11 +126,9 @@ def _add_pooled(
 def _add_map_heads(graph: _Graph, features: str, arrays: Iterator[FloatArray]) -> None:
     offsets = graph.conv(features, next(arrays), next(arrays))
     kernel, bias = next(arrays), next(arrays)
-    # Softmax over two classes is the sigmoid of the difference of their inputs.
     logit = graph.conv(features, kernel[..., 1:] - kernel[..., :1], bias[1:] - bias[:1])
-    score = graph.add("Sigmoid", [graph.add("Squeeze", [logit, graph.constant(np.array([1], np.int64))])])
     graph.output("offsets", offsets, ["n", 4, "rows", "columns"])
-    graph.output("score", score, ["n", "rows", "columns"])
+    graph.output("logit", graph.squeeze(logit), ["n", "rows", "columns"])
 
 
 def _add_dense_heads(graph: _Graph, features: str, arrays: Iterator[FloatArray], *, with_landmarks: bool) -> None:
@@ -144,8 +142,7 @@ def _add_dense_heads(graph: _Graph, features: str, arrays: Iterator[FloatArray],
         graph.output("landmarks", graph.dense(hidden, next(arrays), next(arrays)), ["n", 10])
     kernel, bias = next(arrays), next(arrays)
     logit = graph.dense(hidden, kernel[:, 1:] - kernel[:, :1], bias[1:] - bias[:1])
-    score = graph.add("Sigmoid", [graph.add("Squeeze", [logit, graph.constant(np.array([1], np.int64))])])
-    graph.output("score", score, ["n"])
+    graph.output("logit", graph.squeeze(logit), ["n"])
 
 
 class _Graph:
@@ -163,7 +160,7 @@ class _Graph:
 
     def constant(self, values: np.ndarray[Any, Any]) -> str:
         name = f"constant{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self._constants.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
         return name
 
     def split(self, flow: str, sizes: Sequence[int]) -> list[str]:
@@ -171,6 +168,9 @@ class _Graph:
         lengths = self.constant(np.array(sizes, np.int64))
         self._nodes.append(helper.make_node("Split", [flow, lengths], outputs, axis=1))
         return outputs
+
+    def squeeze(self, flow: str) -> str:
+        return self.add("Squeeze", [flow, self.constant(np.array([1], np.int64))])
 
     def conv(self, flow: str, kernel: FloatArray, bias: FloatArray) -> str:
         weights = kernel.transpose(3, 2, 0, 1)

@@ -52,6 +52,8 @@ def pyramid(pixels: FloatArray, min_face_size: int) -> Iterator[Level]:
         min_face_size: Side of the smallest face to look for, at least :data:`WINDOW`.
     """
     height, width = pixels.shape[:2]
+    if min(height, width) < WINDOW:
+        return
     count = round(-(math.log(min(height, width) / WINDOW) / math.log(_SHRINK) + 1))
     for number in range(count):
         scale = WINDOW / min_face_size * _SHRINK**number
@@ -63,25 +65,35 @@ def pyramid(pixels: FloatArray, min_face_size: int) -> Iterator[Level]:
         yield Level(shrunk.astype(np.float32, copy=False), scale)
 
 
-def propose(score: Floats, offsets: Floats, threshold: float, scale: float) -> tuple[Boxes, Floats]:
+def probability(logit: FloatArray) -> FloatArray:
+    """The nets' softmax over "no face" and "face", from the difference of the two.
+
+    Computed in float32 on purpose, and not by the graph: boxes that score almost 1 are often equal after the
+    package's own rounding, and which of them suppresses the other hangs on that.
+    """
+    certain: FloatArray = np.float32(1) / (np.float32(1) + np.exp(-logit.astype(np.float32, copy=False)))
+    return certain
+
+
+def propose(logit: FloatArray, offsets: FloatArray, threshold: float, scale: float) -> tuple[Boxes, Floats]:
     """Reads the first net's maps.
 
     Args:
-        score: Probability of a face (rows, columns).
+        logit: How likely a face is (rows, columns); see :func:`probability`.
         offsets: Shifts of the window's corners (4, rows, columns) as fractions of its size.
-        threshold: Windows *above* this are proposals.
+        threshold: Windows of a probability *above* this are proposals, between 0 and 1.
         scale: That of the level which the maps belong to.
 
     Returns:
-        Boxes (n, 4) in pixels of the picture, and their scores (n,).
+        Boxes (n, 4) in pixels of the picture, and their probabilities (n,).
     """
-    rows, columns = np.nonzero(score > threshold)
+    rows, columns = np.nonzero(logit > math.log(threshold / (1 - threshold)))
     corner = np.stack([columns, rows], axis=1) * _STRIDE + 1
     # The package takes the window as 11 pixels wide, from 2i + 1 to 2i + 12.
     side = WINDOW - 1
     windows = np.concatenate([corner, corner + side], axis=1)
     shifted = windows + offsets[:, rows, columns].T * np.float32(side)
-    return shifted / scale, score[rows, columns]
+    return shifted / scale, probability(logit[rows, columns])
 
 
 def refine(boxes: Boxes, offsets: Floats) -> Boxes:

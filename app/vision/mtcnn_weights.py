@@ -25,7 +25,7 @@ from app.vision.mtcnn_graph import NetName, build_net
 from app.vision.weights_cache import load_or_build
 
 # Raise when the graphs that mtcnn_graph makes change.
-_GRAPH_VERSION = "1"
+_GRAPH_VERSION = "3"
 
 
 def load_net(cache_dir: Path, name: NetName) -> bytes:
