@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from app.domain import Detection, FloatArray, Image, Quality, QualityReason
-from app.vision.align import DLIB_TEMPLATE
+from app.vision.align import DLIB_TEMPLATE, estimate_similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,15 @@ CONFIDENCE = Limits(0.85, 0.995)
 # Evidence that there is a face: see evidence().
 EVIDENCE = Limits(0.098, 0.15)
 
+# A face that is poor in every respect is as useless as one that fails in one: a small, blurred head seen from the side
+# in the distance scores 0.26, a small and blurred but frontal one that still finds its owner 0.34.
+LOWEST_SCORE = 0.3
+
 _LOGIT_WEIGHT, _LOGIT_CAP = 0.008, 7.0
-_MOST_OUTSIDE = 0.2  # share of the box beyond the picture's edge
+_MOST_OUTSIDE = 0.1
 _FINE_SIGMA = 2.0
 _CORE = slice(25, 125)  # the chip without hair and background
+_CORE_POINTS = np.mgrid[25:125:10, 25:125:10].reshape(2, -1).astype(np.float64) + 5.0  # a grid of x and y in it
 _NOSE_RANGE = (0.1, 0.95)  # place of the nose between eyes (0) and mouth (1); real faces looked at: 0.23..0.80
 _TEMPLATE_EYES = float(DLIB_TEMPLATE[1, 0] - DLIB_TEMPLATE[0, 0])
 _TEMPLATE_SPREAD = float(np.sqrt(((DLIB_TEMPLATE - DLIB_TEMPLATE.mean(0)) ** 2).sum()))
@@ -73,7 +78,8 @@ def assess(image: Image, detection: Detection, chip: Image, presence: float) -> 
             face; see :meth:`app.vision.embed.DlibEmbedder.presence`.
 
     Returns:
-        The score is the geometric mean of all measures; there is a reason for each measure under its limit.
+        The score is the geometric mean of all measures. There is a reason for each measure under its limit; where all
+        hold but the score is under :data:`LOWEST_SCORE`, the weakest measure is the reason.
     """
     opening, nose = geometry(detection.landmarks)
     grey = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)[_CORE, _CORE].astype(np.float32)
@@ -88,9 +94,12 @@ def assess(image: Image, detection: Detection, chip: Image, presence: float) -> 
     reasons = [reason for reason, limits, value in measures if value < limits.worst]
     if not _NOSE_RANGE[0] <= nose <= _NOSE_RANGE[1] and QualityReason.UNLIKE_FACE not in reasons:
         reasons.append(QualityReason.UNLIKE_FACE)
-    if _is_cut_off(image, detection):
+    if share_outside(detection.landmarks, image.shape[1], image.shape[0]) > _MOST_OUTSIDE:
         reasons.append(QualityReason.CUT_OFF)
-    score = math.prod(limits.score(value) for _, limits, value in measures) ** (1 / len(measures))
+    scores = [limits.score(value) for _, limits, value in measures]
+    score = math.prod(scores) ** (1 / len(scores))
+    if score < LOWEST_SCORE and not reasons:
+        reasons.append(measures[scores.index(min(scores))][0])
     return Quality(score, tuple(reasons))
 
 
@@ -155,11 +164,15 @@ def sharpness(grey: FloatArray) -> float:
     return float(fine.std() / (grey.std() + 2.0))  # + 2: noise in a flat picture is not sharpness
 
 
-def _is_cut_off(image: Image, detection: Detection) -> bool:
-    height, width = image.shape[:2]
-    box, points = detection.box, detection.landmarks
-    inside_x = max(0.0, min(box.x2, width) - max(box.x1, 0.0))
-    inside_y = max(0.0, min(box.y2, height) - max(box.y1, 0.0))
-    outside = 1.0 - inside_x * inside_y / box.area if box.area > 0 else 1.0
-    beyond = (points < 0).any() or (points[:, 0] > width - 1).any() or (points[:, 1] > height - 1).any()
-    return bool(outside > _MOST_OUTSIDE or beyond)
+def share_outside(landmarks: FloatArray, width: int, height: int) -> float:
+    """Share, 0..1, of the middle of the chip that lies beyond the edge of the picture.
+
+    Args:
+        landmarks: (5, 2) pixels of the picture.
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+    """
+    matrix = estimate_similarity(landmarks).astype(np.float64)
+    points = np.linalg.solve(matrix[:, :2], _CORE_POINTS - matrix[:, 2:])
+    inside = (points >= -0.5).all(0) & (points[0] < width - 0.5) & (points[1] < height - 0.5)
+    return float(1.0 - inside.mean())
