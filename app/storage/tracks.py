@@ -116,7 +116,8 @@ def seen_together(session: Session, space_id: int, *, usable_only: bool = False)
 def assign_people(session: Session, track_ids: Iterable[int], person_ids: Iterable[int]) -> int:
     """Says which track is whom, and gives their faces the same person.
 
-    Only tracks that change are written, in few statements; a track that was deleted meanwhile is passed over.
+    Only tracks that change are written, in few statements. The decision may be older than the library: a track that
+    was deleted meanwhile is passed over, and one whose person was deleted stays whose it was.
 
     Args:
         session: A writing session.
@@ -137,7 +138,8 @@ def assign_people(session: Session, track_ids: Iterable[int], person_ids: Iterab
 
 def _changed(session: Session, pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
     present = {one: NOBODY if who is None else who for one, who in session.execute(select(Track.id, Track.person_id))}
-    return [(one, who) for one, who in pairs if present.get(one, who) != who]
+    people = {NOBODY, *session.scalars(select(Person.id))}
+    return [(one, who) for one, who in pairs if present.get(one, who) != who and who in people]
 
 
 @dataclass(frozen=True, slots=True)
