@@ -73,7 +73,6 @@ class FaceEngine:
         detection_size: int = 640,
         confidence: float = 0.7,
         min_face_size: int = 20,
-        variant: Literal["fast", "exact"] = "fast",
     ) -> None:
         """Loads the networks of a pack.
 
@@ -83,7 +82,6 @@ class FaceEngine:
             detection_size: Longest side in pixels of the picture the detector sees; smaller pictures are not enlarged.
             confidence: Lowest detector confidence, 0..1, of a face that is returned.
             min_face_size: Smallest face to look for, in pixels of the source picture.
-            variant: The detector's variant; ``exact`` repeats the ``mtcnn`` package, ``fast`` is close to it and quicker.
 
         Raises:
             ModelError: Weights are missing or damaged.
@@ -93,7 +91,7 @@ class FaceEngine:
         self._detection_size = detection_size
         self._confidence = confidence
         self._min_face_size = min_face_size
-        self._detector = MtcnnDetector(cache_dir, variant=variant)
+        self._detector = MtcnnDetector(cache_dir)
         self._embedder = DlibEmbedder(cache_dir)
         self._lock = threading.Lock()
 
@@ -129,16 +127,20 @@ class FaceEngine:
         return results
 
     def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        results: list[list[Detection]] = []
         with self._timed("detect"):
-            for image in images:
-                scale = min(1.0, self._detection_size / max(image.shape[:2]))
-                smallest = max(round(self._min_face_size * scale), min(self._min_face_size, _SMALLEST_IN_SHRUNK))
-                found = self._detector.detect(
-                    [_shrink(image, scale)], min_face_size=smallest, confidence=self._confidence
-                )[0]
-                results.append(sorted(_to_source(found, image, scale), key=_order))
-        return results
+            scales = [min(1.0, self._detection_size / max(image.shape[:2])) for image in images]
+            found = self._detector.detect(
+                [_shrink(image, scale) for image, scale in zip(images, scales, strict=True)],
+                min_face_size=[
+                    max(round(self._min_face_size * scale), min(self._min_face_size, _SMALLEST_IN_SHRUNK))
+                    for scale in scales
+                ],
+                confidence=self._confidence,
+            )
+            return [
+                sorted(_to_source(faces, image, scale), key=_order)
+                for faces, image, scale in zip(found, images, scales, strict=True)
+            ]
 
     def _describe(self, images: Sequence[Image], places: Sequence[tuple[int, Detection]]) -> list[Face]:
         if not places:

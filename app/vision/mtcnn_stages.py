@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import cv2
@@ -27,42 +26,57 @@ _REMAP_ROWS = 2**15 - 1
 
 
 class Level(NamedTuple):
-    """One level of the pyramid.
+    """One level of the pyramid of shrunken pictures.
 
     Attributes:
-        pixels: ``float32`` (height, width, 3).
+        width: In pixels.
+        height: In pixels.
         scale: By what boxes found in it are divided to lie in the picture.
     """
 
-    pixels: FloatArray
+    width: int
+    height: int
     scale: float
 
 
-def pyramid(pixels: FloatArray, min_face_size: int) -> Iterator[Level]:
-    """Shrinks a picture step by step, as the ``mtcnn`` package does: each level by area averaging from the full picture.
-
-    Deriving levels from each other, or from halves of the picture, would save two milliseconds at 640x360, but the
-    first net is so touchy that one face in twenty changes sides.
+def pyramid(width: int, height: int, min_face_size: int) -> list[Level]:
+    """Levels for a picture, largest first, as the ``mtcnn`` package plans them.
 
     The package takes the number of levels from the picture alone and fails where ``min_face_size`` makes the last of
     them smaller than a window; here the pyramid ends before that.
 
     Args:
-        pixels: ``float32`` (height, width, 3).
+        width: Width of the picture in pixels.
+        height: Its height.
         min_face_size: Side of the smallest face to look for, at least :data:`WINDOW`.
+
+    Returns:
+        The levels, none of them smaller than a window; empty where the picture itself is.
     """
-    height, width = pixels.shape[:2]
     if min(height, width) < WINDOW:
-        return
+        return []
     count = round(-(math.log(min(height, width) / WINDOW) / math.log(_SHRINK) + 1))
-    for number in range(count):
-        scale = WINDOW / min_face_size * _SHRINK**number
-        size = int(width * scale), int(height * scale)
-        if min(size) < WINDOW:
-            return
-        shrunk = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        # Boxes are divided by the nominal scale, not by the ratio of the rounded sizes: the package's way again.
-        yield Level(shrunk.astype(np.float32, copy=False), scale)
+    scales = [WINDOW / min_face_size * _SHRINK**number for number in range(count)]
+    # Boxes are divided by the nominal scale, not by the ratio of the rounded sizes: the package's way again.
+    levels = [Level(int(width * scale), int(height * scale), scale) for scale in scales]
+    return [level for level in levels if min(level.width, level.height) >= WINDOW]
+
+
+def shrink(pixels: FloatArray, level: Level) -> FloatArray:
+    """Makes one level by area averaging from the full picture.
+
+    Bytes instead of floats, or levels made from each other or from halves of the picture, would save about two
+    milliseconds at 640x360; but the first net is so touchy that one face in twenty would change sides.
+
+    Args:
+        pixels: ``float32`` (height, width, 3).
+        level: What to make.
+
+    Returns:
+        ``float32`` (level.height, level.width, 3).
+    """
+    shrunk = cv2.resize(pixels, (level.width, level.height), interpolation=cv2.INTER_AREA)
+    return shrunk.astype(np.float32, copy=False)
 
 
 def probability(logit: FloatArray) -> FloatArray:
