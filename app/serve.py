@@ -60,7 +60,8 @@ def programs(settings: Settings, listener: socket.socket) -> list[Program]:
     """
     fd = listener.fileno()
     web = ("-m", "gunicorn", f"--bind=fd://{fd}", f"--log-level={settings.log_level.lower()}")  # and gunicorn.conf.py
-    celery = ("-m", "celery", "--quiet", "-A", "celery_worker")
+    # Celery warns whoever runs it as root, which matters for pickled messages; ours are JSON.
+    celery = ("-W", "ignore:::celery.platforms", "-m", "celery", "--quiet", "-A", "celery_worker")
     level = f"--loglevel={settings.log_level}"
     worker = (*celery, "worker", "--pool=solo", "--without-gossip", "--without-mingle", level)
     beat = (*celery, "beat", "--pidfile=", level)
