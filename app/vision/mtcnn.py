@@ -98,13 +98,13 @@ class MtcnnDetector:
             parts = [next(found) for _ in plan]
             boxes = np.concatenate([np.empty((0, 4)), *(part[0] for part in parts)])
             scores = np.concatenate([np.empty(0), *(part[1] for part in parts)])
-            proposals.append(square(boxes[suppress(boxes, scores, _OVERLAP, by="all")]))
+            proposals.append(square(boxes[suppress(boxes, scores, _OVERLAP)]))
         return proposals
 
     def _propose_level(self, pixels: FloatArray, level: Level) -> tuple[Boxes, Floats]:
         offsets, logit = self._pnet.run({"pixels": stages.shrink(pixels, level)[None]})
         boxes, scores = stages.propose(logit[0], offsets[0], _PNET_THRESHOLD, level.scale)
-        kept = suppress(boxes, scores, _LEVEL_OVERLAP, by="all")
+        kept = suppress(boxes, scores, _LEVEL_OVERLAP)
         return boxes[kept], scores[kept]
 
     def _refine(self, pictures: Sequence[FloatArray], proposals: Sequence[Boxes]) -> list[Boxes]:
@@ -116,7 +116,7 @@ class MtcnnDetector:
         ):
             sure = scores > _RNET_THRESHOLD
             moved = stages.refine(boxes[sure], shifts[sure])
-            refined.append(square(moved[suppress(moved, scores[sure], _OVERLAP, by="all")]))
+            refined.append(square(moved[suppress(moved, scores[sure], _OVERLAP)]))
         return refined
 
     def _finish(
@@ -130,7 +130,7 @@ class MtcnnDetector:
             sure = scores > confidence
             points = stages.place_landmarks(boxes[sure], marks[sure]).astype(np.float32)
             moved = stages.refine(boxes[sure], shifts[sure])
-            kept = suppress(moved, scores[sure], _OVERLAP, measure="min", by="all")
+            kept = suppress(moved, scores[sure], _OVERLAP, measure="min")
             faces.append([_detection(moved[i], points[i], scores[sure][i]) for i in kept])
         return faces
 
