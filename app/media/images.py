@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 from io import BytesIO
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from app.domain import Image
 from app.errors import MediaError, TooLargeError
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
 """What may be decoded; the rest of Pillow's many old formats stays shut."""
 
 MAX_PIXELS = 100_000_000
@@ -42,7 +43,7 @@ def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image:
     if not data:
         raise MediaError("The picture is empty.")
     try:
-        picture = PilImage.open(BytesIO(data), formats=FORMATS)
+        picture = PilImage.open(BytesIO(data), formats=_formats())
     except PilImage.DecompressionBombError as error:
         raise TooLargeError(_too_large(max_pixels)) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
@@ -73,6 +74,12 @@ def encode_jpeg(image: Image, quality: int = 90, max_side: int | None = None) ->
     output = BytesIO()
     picture.save(output, "JPEG", quality=quality, optimize=True)
     return output.getvalue()
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    PilImage.init()
+    return tuple(name for name in FORMATS if name in PilImage.OPEN)  # a lean build of Pillow may lack AVIF
 
 
 def _too_large(max_pixels: int) -> str:
