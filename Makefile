@@ -35,11 +35,13 @@ test-slow: setup-dev ## Runs the slow tests (minutes each)
 	@scripts/system_packages.sh
 	$(PYTEST) -m slow $(ARGS)
 
-lint: setup-dev ## Checks style, types and the layers
-	$(PYTHON_IN_VENV) -m ruff check .
-	$(PYTHON_IN_VENV) -m ruff format --check .
-	$(PYTHON_IN_VENV) -m mypy
-	$(PYTEST) -q tests/architecture
+lint: setup-dev ## Checks style, types and the layers; all of them, even when one finds something
+	@status=0; \
+	$(PYTHON_IN_VENV) -m ruff check . || status=1; \
+	$(PYTHON_IN_VENV) -m ruff format --check . || status=1; \
+	$(PYTHON_IN_VENV) -m mypy || status=1; \
+	$(PYTEST) -q tests/architecture/test_layers.py || status=1; \
+	exit $$status
 
 format: setup-dev ## Brings the code into the agreed form
 	$(PYTHON_IN_VENV) -m ruff check --fix .

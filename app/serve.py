@@ -118,7 +118,9 @@ def _lock_folder(folder: Path) -> Iterator[Callable[[str], None]]:
 def _listen(host: str, port: int) -> Iterator[socket.socket]:
     """Takes the address, before anything else is started."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # Where a name such as localhost has addresses of both kinds, people expect the older one.
+        family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise ConfigError(f"HOST={host} is not an address of this machine.") from error
