@@ -15,6 +15,7 @@ from sqlalchemy.sql import ColumnElement
 from app.domain import JobKind, JobState
 from app.errors import ConflictError, JobCancelledError, JobLostError
 from app.models import Job, utc_now
+from app.storage.rows import VIDEO_LOCK
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 MAX_ATTEMPTS = 5
@@ -242,7 +243,7 @@ def requeue_stale(
         Ids of the jobs that wait again; send them to the queue after the commit.
     """
     again = []
-    for job in session.scalars(select(Job).where(Job.state == JobState.RUNNING).order_by(Job.created_at)):
+    for job in session.scalars(select(Job).where(Job.state == JobState.RUNNING).order_by(Job.created_at, Job.id)):
         expired = job.lease_expires_at is None or job.lease_expires_at < now
         if not expired and is_owner_alive(job.lease_owner or ""):
             continue
@@ -307,6 +308,9 @@ def _update(session: Session, *where: ColumnElement[bool], **values: Any) -> boo
 
 
 def _fenced(session: Session, job_id: str, token: str, **values: Any) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        video = select(func.pg_advisory_xact_lock_shared(VIDEO_LOCK, Job.video_id))
+        session.execute(video.where(Job.id == job_id, Job.video_id.is_not(None)))
     mine = (Job.id == job_id, Job.lease_token == token, Job.state == JobState.RUNNING)
     if _update(session, *mine, **values):
         return

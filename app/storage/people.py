@@ -56,12 +56,9 @@ def rename(session: Session, person_id: int, name: str | None) -> Person | None:
     Raises:
         InvalidInputError: The name is too long or holds control characters.
     """
-    cleaned = clean_name(name)
-    person = get(session, person_id)
-    if person is not None:
-        person.name = cleaned
-        session.flush()
-    return person
+    statement = update(Person).where(Person.id == person_id).values(name=clean_name(name), updated_at=utc_now())
+    # One statement: between a look and a write, another process may delete a person whom nobody needs.
+    return get(session, person_id) if run(session, statement) else None
 
 
 def named(session: Session) -> dict[int, str]:

@@ -16,6 +16,7 @@ BATCH = 10_000
 NOBODY = -1  # stands for NULL in integer arrays
 
 FINDINGS_LOCK = 0x0FAAAAACE7  # advisory lock of Postgres
+VIDEO_LOCK = 0x0FAAAAAC  # class of Postgres' advisory locks; the video's id is the second half
 
 T = TypeVar("T")
 
@@ -43,10 +44,19 @@ def serialize_findings(session: Session) -> None:
     """Lets one transaction at a time change who is who; to be called before the first such statement.
 
     On Postgres two of them lock tracks and faces in different orders and would bring each other down. SQLite has one
-    writer anyway. Where a job's row is written too, it is written before this is called.
+    writer anyway. All who need several locks take them in this order: :func:`own_video`, rows of jobs, this one.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(FINDINGS_LOCK)))
+
+
+def own_video(session: Session, video_id: int) -> None:
+    """Waits on Postgres until no worker is in a transaction on this video, and holds off the next one.
+
+    The other half is in :mod:`app.storage.jobs`: every write of a worker shares the lock of its job's video.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(VIDEO_LOCK, video_id)))
 
 
 def integers(values: Sequence[int | None]) -> IntArray:

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.models import Face, Job, Track, Video
-from app.storage.rows import run, serialize_findings
+from app.storage.rows import own_video, run, serialize_findings
 
 
 def get(session: Session, video_id: int) -> Video | None:
@@ -56,8 +56,10 @@ def remove(session: Session, video_id: int) -> bool:
     Returns:
         False when there was no such video.
     """
-    # Jobs first: it waits for a worker that is storing faces just now, and makes its next write fail. The rest before
-    # the video itself, in bulk: a cascade goes row by row through three foreign keys.
+    # All before the video itself, in bulk: a cascade goes row by row through three foreign keys.
+    own_video(session, video_id)
+    jobs = select(Job.id).where(Job.video_id == video_id).order_by(Job.created_at, Job.id)
+    session.execute(jobs.with_for_update())  # in the order in which others lock several jobs
     run(session, delete(Job).where(Job.video_id == video_id))
     delete_findings(session, video_id)
     return run(session, delete(Video).where(Video.id == video_id)) == 1

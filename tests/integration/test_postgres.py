@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain import JobKind
 from app.errors import ConfigError, JobCancelledError, JobLostError
-from app.models import Face, Track, Video
+from app.models import Face, Job, Track, Video
 from app.storage import faces, jobs, people, tracks, videos
 from app.storage.database import Database
 from tests.unit.storage.rows import make_face, make_space, make_track, make_tracked_video, make_video
@@ -184,5 +184,5 @@ def rename(postgres, chance, video_ids, owners, space) -> None:  # type: ignore[
     with postgres.write() as session:
         people.rename(session, chance.choice(owners), f"Name {chance.random()}")
     with postgres.write() as session:
-        for job in session.scalars(select(jobs.Job.id).limit(2)):
+        for job in session.scalars(select(Job.id).order_by(Job.created_at, Job.id).limit(2)):
             jobs.request_cancel(session, job)
