@@ -11,7 +11,7 @@ from app.config import Settings
 from app.routes import formats
 from app.routes.api import make_api
 from app.routes.auth import gate, install_auth
-from app.routes.current import EXTENSION
+from app.routes.current import EXTENSION, IdConverter
 from app.routes.errors import install_error_handlers
 from app.routes.health import make_health
 from app.routes.media import make_media
@@ -60,6 +60,7 @@ def create_app(settings: Settings, context: Context | None = None) -> Flask:
         PERMANENT_SESSION_LIFETIME=timedelta(days=30),
         SEND_FILE_MAX_AGE_DEFAULT=None,
     )
+    app.url_map.converters["id"] = IdConverter
     app.extensions[EXTENSION] = context or _own_context(settings)
     _install_templates(app, settings)
     install_guards(app, settings)

@@ -28,7 +28,7 @@ PICTURE_AREAS = ("faces", "thumbnails")
 def make_media() -> Blueprint:
     """The blueprint with all addresses."""
     media = Blueprint("media", __name__, url_prefix="/media")
-    media.add_url_rule("/videos/<int:video_id>", view_func=video)
+    media.add_url_rule("/videos/<id:video_id>", view_func=video)
     media.add_url_rule("/<path:key>", view_func=picture)
     return media
 
@@ -38,10 +38,7 @@ def video(video_id: int) -> Response:
     row = video_row(current_context(), video_id)
     if row.blob_key is None:
         raise NotFoundError("The file of this video has not arrived yet.")
-    response = _send(row.blob_key)
-    if "download" in request.args:
-        response.headers.set("Content-Disposition", "attachment", filename=row.file_name)
-    return response
+    return _send(row.blob_key, download_name=row.file_name if "download" in request.args else None)
 
 
 def picture(key: str) -> Response:
@@ -51,7 +48,7 @@ def picture(key: str) -> Response:
     return _send(key)
 
 
-def _send(key: str) -> Response:
+def _send(key: str, download_name: str | None = None) -> Response:
     try:
         path = current_context().blobs.path(key)
     except InvalidInputError as error:
@@ -59,7 +56,7 @@ def _send(key: str) -> Response:
     if not path.is_file():
         raise NotFoundError("The file is no longer there.")
     kind = "image/jpeg" if path.suffix == ".jpg" else VIDEO_TYPES.get(path.suffix.lower(), "application/octet-stream")
-    response = send_file(path, mimetype=kind, conditional=True, etag=True, max_age=None)
+    response = send_file(path, mimetype=kind, as_attachment=download_name is not None, download_name=download_name)
     # Ids can be used again after a deletion, so a browser must ask before it shows what it kept.
     response.headers["Cache-Control"] = "private, no-cache"
     # whatever a foreign file claims to be, it may run nothing here

@@ -37,17 +37,17 @@ def make_pages() -> Blueprint:
         ("/", dashboard),
         ("/add", add),
         ("/videos", videos),
-        ("/videos/<int:video_id>", video),
+        ("/videos/<id:video_id>", video),
         ("/people", people),
-        ("/people/<int:person_id>", person),
+        ("/people/<id:person_id>", person),
         ("/jobs", jobs),
     ):
         pages.add_url_rule(rule, view_func=view, methods=["GET"])
     for rule, action in (
         ("/add/file", add_file),
         ("/add/urls", add_urls),
-        ("/videos/<int:video_id>/delete", remove_video),
-        ("/people/<int:person_id>/name", name_person),
+        ("/videos/<id:video_id>/delete", remove_video),
+        ("/people/<id:person_id>/name", name_person),
         ("/jobs/<job_id>/cancel", cancel),
         ("/jobs/cluster", cluster),
     ):

@@ -25,8 +25,8 @@ from app.storage.views.shapes import Page
 def register(api: Blueprint) -> None:
     """Adds the addresses."""
     api.add_url_rule("/people", view_func=people, methods=["GET"])
-    api.add_url_rule("/people/<int:person_id>", view_func=person, methods=["GET"])
-    api.add_url_rule("/people/<int:person_id>", "rename", view_func=rename, methods=["PATCH"])
+    api.add_url_rule("/people/<id:person_id>", view_func=person, methods=["GET"])
+    api.add_url_rule("/people/<id:person_id>", "rename", view_func=rename, methods=["PATCH"])
     api.add_url_rule("/clusters", view_func=clusters, methods=["GET"])
     api.add_url_rule("/cluster_faces", view_func=cluster_faces, methods=["POST"])
 

@@ -35,9 +35,9 @@ def register(api: Blueprint) -> None:
     api.add_url_rule("/process_url", view_func=process_url, methods=["POST"])
     api.add_url_rule("/process_urls", view_func=process_urls, methods=["POST"])
     api.add_url_rule("/videos", view_func=videos, methods=["GET"])
-    api.add_url_rule("/videos/<int:video_id>", view_func=remove_video, methods=["DELETE"])
-    api.add_url_rule("/video_info/<int:video_id>", view_func=video_info, methods=["GET"])
-    api.add_url_rule("/videos/<int:video_id>", "video", view_func=video_info, methods=["GET"])
+    api.add_url_rule("/videos/<id:video_id>", view_func=remove_video, methods=["DELETE"])
+    api.add_url_rule("/video_info/<id:video_id>", view_func=video_info, methods=["GET"])
+    api.add_url_rule("/videos/<id:video_id>", "video", view_func=video_info, methods=["GET"])
 
 
 def upload_video() -> tuple[Response, int]:

@@ -60,13 +60,8 @@ def _with_details(session: Session, rows: list[VideoRow]) -> list[VideoRow]:
     ids = [row.id for row in rows]
     if not ids:
         return []
-    faces = dict(
-        session.execute(
-            select(Face.video_id, func.count(Face.id)).where(Face.video_id.in_(ids)).group_by(Face.video_id)
-        )
-        .tuples()
-        .all()
-    )
+    counting = select(Face.video_id, func.count(Face.id)).where(Face.video_id.in_(ids)).group_by(Face.video_id)
+    faces: dict[int, int] = {row[0]: row[1] for row in session.execute(counting)}
     people = _covers(session, ids)
     jobs = latest_jobs(session, ids)
     return [

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import __version__
+from app.errors import ConfigError
+from app.services import readiness
+from app.services.context import Context
+from app.services.presence import WorkerPresence
+from app.storage.database import Database
+
+
+def test_health(client: FlaskClient) -> None:
+    response = client.get("/health")
+    assert response.get_json() == {"status": "ok", "version": __version__}
+
+
+def test_ready_once_a_worker_is_there(client: FlaskClient, context: Context) -> None:
+    before = client.get("/ready")
+    assert before.status_code == 503
+    checks = before.get_json()["checks"]
+    assert {name: check["ok"] for name, check in checks.items()} == {"database": True, "worker": False, "model": True}
+    worker = WorkerPresence(context)
+    worker.start()
+    after = client.get("/ready")
+    assert (after.status_code, after.get_json()["status"]) == (200, "ready")
+    worker.stop()
+    assert client.get("/ready").status_code == 503
+
+
+def test_ready_without_the_weights(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "WEIGHT_PACKAGES", ("no_such_package",))
+    checks = client.get("/ready").get_json()["checks"]
+    assert checks["model"] == {"ok": False, "message": "The weights are missing: install no_such_package."}
+
+
+def test_ready_without_the_database(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_self: Database) -> bool:
+        raise ConfigError("The database postgresql://me@10.0.0.3/x cannot be opened")
+
+    monkeypatch.setattr(Database, "is_current", away)
+    response = client.get("/ready")
+    checks = response.get_json()["checks"]
+    assert response.status_code == 503
+    assert (checks["database"]["ok"], checks["worker"]["ok"]) == (False, False)
+    assert "10.0.0.3" not in response.get_data(as_text=True)
+    assert client.get("/health").status_code == 200
