@@ -180,7 +180,7 @@ class _Graph:
         return self.add("Gemm", [flow, self.constant(kernel), self.constant(bias)])
 
     def prelu(self, flow: str, slopes: FloatArray) -> str:
-        if slopes.max() > 1:
+        if (slopes > 1).any():
             return self.add("PRelu", [flow, self.constant(slopes)])
         # Equal to max(x, slope * x) where no slope is above 1, which is 20-30 % faster.
         return self.add("Max", [flow, self.add("Mul", [flow, self.constant(slopes)])])

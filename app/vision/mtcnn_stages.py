@@ -85,7 +85,9 @@ def probability(logit: FloatArray) -> FloatArray:
     Computed in float32 on purpose, and not by the graph: boxes that score almost 1 are often equal after the
     package's own rounding, and which of them suppresses the other hangs on that.
     """
-    certain: FloatArray = np.float32(1) / (np.float32(1) + np.exp(-logit.astype(np.float32, copy=False)))
+    # exp() of a large number is infinite, and one over that is the right answer.
+    with np.errstate(over="ignore"):
+        certain: FloatArray = np.float32(1) / (np.float32(1) + np.exp(-logit.astype(np.float32, copy=False)))
     return certain
 
 

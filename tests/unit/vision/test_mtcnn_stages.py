@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.vision.mtcnn_stages import Level, crop, place_landmarks, probability, propose, pyramid, refine, shrink
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "min_face_size", "levels", "first", "last"),
+    [
+        (640, 360, 20, 9, (384, 216), (24, 13)),
+        (360, 640, 20, 9, (216, 384), (13, 24)),
+        (640, 480, 20, 10, (384, 288), (17, 13)),
+        (640, 360, 40, 7, (192, 108), (24, 13)),
+        (640, 360, 60, 6, (128, 72), (22, 12)),
+        (640, 360, 12, 9, (640, 360), (40, 22)),
+        (640, 360, 400, 0, None, None),
+        (4000, 30, 20, 2, (2400, 18), (1701, 12)),
+    ],
+)
+def test_pyramid(width, height, min_face_size, levels, first, last):
+    plan = pyramid(width, height, min_face_size)
+    assert len(plan) == levels
+    if levels:
+        assert (plan[0].width, plan[0].height) == first
+        assert (plan[-1].width, plan[-1].height) == last
+
+
+@pytest.mark.parametrize("size", [(1, 1), (11, 500), (500, 11), (0, 5), (12, 12)])
+def test_a_picture_that_is_too_small_has_no_levels(size):
+    assert pyramid(*size, 20) == []
+
+
+def test_no_level_is_smaller_than_a_window():
+    for side in range(12, 700, 7):
+        for min_face_size in (12, 20, 33, 40, 60, 100):
+            assert all(min(level.width, level.height) >= 12 for level in pyramid(side, 640, min_face_size))
+
+
+def test_shrink_averages_areas():
+    pixels = np.random.default_rng(0).uniform(0, 255, (30, 40, 3)).astype(np.float32)
+    shrunk = shrink(pixels, Level(20, 10, 0.5))
+    np.testing.assert_allclose(shrunk, pixels.reshape(10, 3, 20, 2, 3).mean(axis=(1, 3)), atol=1e-3)
+    uneven = shrink(pixels, Level(25, 17, 0.6))
+    assert uneven.dtype == np.float32
+    np.testing.assert_allclose(uneven.mean(axis=(0, 1)), pixels.mean(axis=(0, 1)), atol=1e-2)
+
+
+def test_probability_is_the_softmax():
+    logit = np.array([-200, -2, 0, 2, 14, 200], np.float32)
+    expected = 1 / (1 + np.exp(-logit.astype(np.float64)))
+    with np.errstate(over="raise"):
+        np.testing.assert_allclose(probability(logit), expected, atol=1e-7)
+
+
+def test_propose_gives_the_windows_above_the_threshold():
+    logit = np.full((4, 5), -5, np.float32)
+    logit[1, 3], logit[2, 0] = 3, 0.5
+    offsets = np.zeros((4, 4, 5), np.float32)
+    offsets[:, 1, 3] = (0.1, -0.2, 0.3, 0.4)
+    boxes, scores = propose(logit, offsets, 0.6, 0.5)
+    # Window of column 3, row 1: from (7, 3) to (18, 14); shifted by 11 times the offsets; doubled.
+    np.testing.assert_allclose(boxes[0], np.array([7 + 1.1, 3 - 2.2, 18 + 3.3, 14 + 4.4]) * 2, rtol=1e-6)
+    np.testing.assert_allclose(boxes[1], np.array([1, 5, 12, 16]) * 2)
+    np.testing.assert_allclose(scores, [1 / (1 + np.exp(-3)), 1 / (1 + np.exp(-0.5))], rtol=1e-6)
+    assert len(propose(logit, offsets, 0.7, 0.5)[0]) == 1
+    assert propose(logit, offsets, 0.99, 0.5)[0].shape == (0, 4)
+
+
+def test_refine_moves_corners_by_the_size_plus_one():
+    refined = refine(np.array([[10.0, 20.0, 29.0, 69.0]]), np.array([[0.1, -0.1, 0.2, 0.0]]))
+    np.testing.assert_allclose(refined, [[12, 15, 33, 69]])
+
+
+def test_landmarks_are_placed_in_the_box():
+    fractions = np.array([[0, 1, 0.5, 0.25, 0.75, 0, 0, 0.5, 1, 1]])
+    points = place_landmarks(np.array([[10.0, 20.0, 29.0, 59.0]]), fractions)
+    np.testing.assert_allclose(points[0], [[9, 19], [29, 19], [19, 39], [14, 59], [24, 59]])
+
+
+def reference_crop(pixels: np.ndarray, box: np.ndarray, side: int) -> np.ndarray:
+    """What TensorFlow documents for crop_and_resize, one pixel after the other."""
+    height, width = pixels.shape[:2]
+    x1, y1, x2, y2 = box / [width, height, width, height]
+    result = np.full((side, side, 3), 127.5)
+    for row in range(side):
+        y = y1 * (height - 1) + row * (y2 - y1) * (height - 1) / (side - 1)
+        for column in range(side):
+            x = x1 * (width - 1) + column * (x2 - x1) * (width - 1) / (side - 1)
+            if not (0 <= y <= height - 1 and 0 <= x <= width - 1):
+                continue
+            top, left = int(np.floor(y)), int(np.floor(x))
+            bottom, right = min(top + 1, height - 1), min(left + 1, width - 1)
+            upper = pixels[top, left] + (pixels[top, right] - pixels[top, left]) * (x - left)
+            lower = pixels[bottom, left] + (pixels[bottom, right] - pixels[bottom, left]) * (x - left)
+            result[row, column] = upper + (lower - upper) * (y - top)
+    return result
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (10.0, 8.0, 33.0, 31.0),
+        (3.3, 2.7, 60.1, 59.5),
+        (20.2, 20.4, 26.0, 26.2),
+        (-8.5, -5.25, 30.0, 33.25),
+        (40.0, 30.0, 95.5, 85.5),
+        (-30.0, -40.0, 110.0, 100.0),
+        (200.0, 200.0, 224.0, 224.0),
+        (5.0, 5.0, 5.0, 5.0),
+    ],
+    ids=["same size", "shrink", "enlarge", "over the top left", "over the bottom right", "all over", "away", "empty"],
+)
+def test_crop(box):
+    pixels = np.random.default_rng(2).integers(0, 256, (61, 83, 3)).astype(np.float32)
+    crops = crop(pixels, np.array([box]), 24)
+    assert crops.dtype == np.float32
+    np.testing.assert_allclose(crops[0], reference_crop(pixels, np.array(box), 24), atol=0.02)
+
+
+def test_more_crops_than_one_call_takes():
+    pixels = np.random.default_rng(2).integers(0, 256, (61, 83, 3)).astype(np.float32)
+    corners = np.random.default_rng(3).uniform(0, 40, (1500, 2))
+    boxes = np.concatenate([corners, corners + 20], axis=1)
+    crops = crop(pixels, boxes, 24)
+    for index in (0, 1364, 1365, 1366, 1499):
+        np.testing.assert_array_equal(crops[index], crop(pixels, boxes[[index]], 24)[0])
+    assert crop(pixels, boxes[:0], 24).shape == (0, 24, 24, 3)
