@@ -28,11 +28,6 @@ def add_many(session: Session, faces: Sequence[Face]) -> list[int]:
     return [face.id for face in faces]
 
 
-def get(session: Session, face_id: int) -> Face | None:
-    """The face, or ``None``."""
-    return session.get(Face, face_id)
-
-
 def in_video(session: Session, video_id: int, *, chunk: int = CHUNK) -> Iterator[Face]:
     """Faces of a video in the order of (sample, ordinal), as a stream: memory does not grow with the video."""
     query = select(Face).where(Face.video_id == video_id).order_by(Face.sample, Face.ordinal).limit(chunk)
@@ -45,11 +40,6 @@ def in_video(session: Session, video_id: int, *, chunk: int = CHUNK) -> Iterator
         last = (page[-1].sample, page[-1].ordinal)
 
 
-def max_sample(session: Session, video_id: int) -> int | None:
-    """Number of the last sample that has a face, or ``None``."""
-    return session.scalar(select(func.max(Face.sample)).where(Face.video_id == video_id))
-
-
 def count(session: Session, *, video_id: int | None = None, person_id: int | None = None) -> int:
     """How many faces there are, of a video or a person where given."""
     query = select(func.count()).select_from(Face)
@@ -58,17 +48,6 @@ def count(session: Session, *, video_id: int | None = None, person_id: int | Non
     if person_id is not None:
         query = query.where(Face.person_id == person_id)
     return session.scalar(query) or 0
-
-
-def of_person(session: Session, person_id: int, *, limit: int = 1000, offset: int = 0) -> list[Face]:
-    """Faces of a person by video and time, without their vectors."""
-    query = (
-        select(Face)
-        .where(Face.person_id == person_id)
-        .order_by(Face.video_id, Face.timestamp, Face.id)
-        .options(defer(Face.embedding, raiseload=True))
-    )
-    return list(session.scalars(query.limit(limit).offset(offset)))
 
 
 def set_tracks(session: Session, tracks: Mapping[int, int] | Iterable[tuple[int, int]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
@@ -262,40 +262,9 @@ def waiting(session: Session, *, before: datetime | None = None) -> list[str]:
     return list(session.scalars(query if before is None else query.where(Job.updated_at < before)))
 
 
-def active(session: Session) -> Sequence[Job]:
-    """Jobs that run or wait, oldest first."""
-    return session.scalars(select(Job).where(Job.state.in_(ACTIVE)).order_by(Job.created_at, Job.id)).all()
-
-
-def recent(session: Session, limit: int = 50, *, kind: JobKind | None = None) -> Sequence[Job]:
-    """Jobs in any state, newest first."""
-    query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
-    return session.scalars(query if kind is None else query.where(Job.kind == kind)).all()
-
-
-def of_video(session: Session, video_id: int) -> Sequence[Job]:
-    """Jobs of a video, newest first."""
-    return session.scalars(select(Job).where(Job.video_id == video_id).order_by(Job.created_at.desc(), Job.id)).all()
-
-
 def latest_for_video(session: Session, video_id: int) -> Job | None:
     """The youngest job of a video."""
     return session.scalar(select(Job).where(Job.video_id == video_id).order_by(Job.created_at.desc(), Job.id).limit(1))
-
-
-def of_batch(session: Session, batch_id: str) -> Sequence[Job]:
-    """Jobs that were filed together, in the order of filing."""
-    return session.scalars(select(Job).where(Job.batch_id == batch_id).order_by(Job.created_at, Job.id)).all()
-
-
-def changed_since(session: Session, moment: datetime, *, overlap: float = 5.0) -> Sequence[Job]:
-    """Jobs that changed after a moment, oldest change first.
-
-    Two transactions can end in another order than that of their times, so the answer reaches ``overlap`` seconds
-    further back: the caller must leave out each pair of (id, updated_at) that it has already seen.
-    """
-    since = moment - timedelta(seconds=overlap)
-    return session.scalars(select(Job).where(Job.updated_at > since).order_by(Job.updated_at, Job.id)).all()
 
 
 def _lease(seconds: float) -> datetime:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import and_, bindparam, delete, func, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.domain import FloatArray, IntArray
-from app.models import EmbeddingSpace, Face, Person, Track, Video
+from app.models import EmbeddingSpace, Face, Person, Track
 from app.storage import faces as face_rows
 from app.storage import vectors
 from app.storage.rows import NOBODY, batches, integers, run, serialize_findings
@@ -140,48 +140,3 @@ def _changed(session: Session, pairs: list[tuple[int, int]]) -> list[tuple[int, 
     present = {one: NOBODY if who is None else who for one, who in session.execute(select(Track.id, Track.person_id))}
     people = {NOBODY, *session.scalars(select(Person.id))}
     return [(one, who) for one, who in pairs if present.get(one, who) != who and who in people]
-
-
-@dataclass(frozen=True, slots=True)
-class Appearance:
-    """A person in a video, from when to when.
-
-    Attributes:
-        track_id: The track.
-        video_id: Its video.
-        file_name: The video's file name.
-        title: The video's title.
-        start: Seconds of the first face.
-        end: Seconds of the last face.
-        face_count: Faces of the track.
-        crop_key: Blob of its best face.
-    """
-
-    track_id: int
-    video_id: int
-    file_name: str
-    title: str
-    start: float
-    end: float
-    face_count: int
-    crop_key: str | None
-
-
-def of_person(session: Session, person_id: int) -> list[Appearance]:
-    """Every appearance of a person, by video and time."""
-    query = (
-        select(Track.id, Track.video_id, Video.file_name, Video.title, Track.start, Track.end, Track.face_count)
-        .add_columns(Face.crop_key)
-        .join(Video, Video.id == Track.video_id)
-        .outerjoin(Face, Face.id == Track.best_face_id)
-        .where(Track.person_id == person_id)
-        .order_by(Track.video_id, Track.start, Track.id)
-    )
-    return [Appearance(*row) for row in session.execute(query)]
-
-
-def count_people(session: Session) -> int:
-    """How many people have at least one track."""
-    return (
-        session.scalar(select(func.count()).where(select(Track.id).where(Track.person_id == Person.id).exists())) or 0
-    )

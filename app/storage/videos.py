@@ -24,23 +24,6 @@ def by_sha256(session: Session, sha256: str) -> Video | None:
     return session.scalar(select(Video).where(Video.sha256 == sha256))
 
 
-def add(session: Session, video: Video) -> Video:
-    """Files a video and gives it its id.
-
-    Raises:
-        sqlalchemy.exc.IntegrityError: Its bytes were filed by somebody else in between.
-    """
-    session.add(video)
-    session.flush()
-    return video
-
-
-def newest(session: Session, limit: int = 50, offset: int = 0) -> list[Video]:
-    """Videos, newest first."""
-    query = select(Video).order_by(Video.created_at.desc(), Video.id.desc()).limit(limit).offset(offset)
-    return list(session.scalars(query))
-
-
 def delete_findings(session: Session, video_id: int) -> None:
     """Deletes all faces and tracks of a video; the video and its jobs stay."""
     serialize_findings(session)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.domain import VideoOrigin
 from app.models import EmbeddingSpace, Face, Track, Video
-from app.storage import faces, spaces, tracks, vectors, videos
+from app.storage import faces, spaces, tracks, vectors
 
 DIMENSION = 8
 _numbers = itertools.count()
@@ -24,7 +24,10 @@ def unit(seed: int) -> bytes:
 def make_video(session: Session, **values: object) -> Video:
     number = next(_numbers)
     given = {"file_name": f"clip{number}.mp4", "title": f"Clip {number}", "origin": VideoOrigin.FILE, **values}
-    return videos.add(session, Video(**given))
+    video = Video(**given)
+    session.add(video)
+    session.flush()
+    return video
 
 
 def make_space(session: Session) -> EmbeddingSpace:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from app.domain import JobKind, JobState
 from app.errors import JobCancelledError, JobLostError
-from app.models import Job, utc_now
+from app.models import Job, Video, utc_now
 from app.storage import jobs, videos
 from app.storage.database import Database
 from tests.unit.storage.rows import make_video
@@ -138,7 +139,7 @@ def test_the_fence_belongs_to_the_transaction(database: Database, job_id: str) -
         make_video(session)
         jobs.checkpoint(session, job_id, token, 1, 60)
     with database.session() as session:
-        assert videos.newest(session) == []
+        assert session.scalars(select(Video)).all() == []
 
 
 @pytest.mark.parametrize("running", [False, True], ids=["waiting", "running"])
@@ -299,45 +300,6 @@ def test_giving_back_a_grouping_beside_one_that_waits_ends_it(database: Database
     assert load(database, first.id).state == JobState.CANCELLED
 
 
-def test_lists(database: Database) -> None:
-    with database.write() as session:
-        video = make_video(session)
-        made = [
-            jobs.add(session, JobKind.PROCESS_VIDEO, video_id=video.id if number < 2 else None, batch_id="b")
-            for number in range(3)
-        ]
-        for number, job in enumerate(made):
-            job.created_at = job.updated_at = utc_now() - timedelta(minutes=10 - number)
-    ids = [job.id for job in made]
-    taken(database, ids[1])
-    with database.write() as session:
-        jobs.request_cancel(session, ids[2])
-    with database.session() as session:
-        assert [job.id for job in jobs.active(session)] == ids[:2]
-        assert [job.id for job in jobs.recent(session)] == ids[::-1]
-        assert [job.id for job in jobs.recent(session, 1)] == ids[2:]
-        assert jobs.recent(session, kind=JobKind.CLUSTER) == []
-        assert [job.id for job in jobs.of_video(session, video.id)] == [ids[1], ids[0]]
-        latest = jobs.latest_for_video(session, video.id)
-        assert latest is not None and latest.id == ids[1]
-        assert [job.id for job in jobs.of_batch(session, "b")] == ids
-        assert jobs.waiting(session) == ids[:1]
-        assert jobs.waiting(session, before=utc_now() - timedelta(minutes=9)) == ids[:1]
-        assert jobs.waiting(session, before=utc_now() - timedelta(minutes=11)) == []
-
-
-def test_changes_since_a_moment_reach_a_little_further_back(database: Database) -> None:
-    now = utc_now()
-    with database.write() as session:
-        for seconds in (60, 3, 0):
-            job = jobs.add(session, JobKind.PROCESS_VIDEO)
-            job.updated_at = now - timedelta(seconds=seconds)
-            job.step = f"{seconds}"
-    with database.session() as session:
-        assert [job.step for job in jobs.changed_since(session, now)] == ["3", "0"]
-        assert [job.step for job in jobs.changed_since(session, now, overlap=1)] == ["0"]
-
-
 def test_of_eight_threads_one_gets_the_job(database: Database, job_id: str) -> None:
     barrier = threading.Barrier(8)
     tokens: list[str | None] = []
@@ -393,3 +355,27 @@ def run_all(target: Any, number: int) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_jobs_that_wait_are_listed_oldest_first(database: Database) -> None:
+    with database.write() as session:
+        made = [jobs.add(session, JobKind.PROCESS_VIDEO) for _ in range(3)]
+        for number, job in enumerate(made):
+            job.created_at = job.updated_at = utc_now() - timedelta(minutes=10 - number)
+    ids = [job.id for job in made]
+    taken(database, ids[1])
+    with database.session() as session:
+        assert jobs.waiting(session) == [ids[0], ids[2]]
+        assert jobs.waiting(session, before=utc_now() - timedelta(minutes=9)) == ids[:1]
+        assert jobs.waiting(session, before=utc_now() - timedelta(minutes=11)) == []
+
+
+def test_the_latest_job_of_a_video(database: Database) -> None:
+    with database.write() as session:
+        video = make_video(session)
+        older, newer = (jobs.add(session, JobKind.PROCESS_VIDEO, video_id=video.id) for _ in range(2))
+        jobs.add(session, JobKind.PROCESS_VIDEO)
+        older.created_at = newer.created_at - timedelta(seconds=1)
+    with database.session() as session:
+        latest = jobs.latest_for_video(session, video.id)
+    assert latest is not None and latest.id == newer.id
