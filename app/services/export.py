@@ -60,9 +60,10 @@ def _rows(context: Context) -> Iterator[dict[str, Any]]:
 
 
 def _flattened(record: FaceRecord) -> dict[str, Any]:
-    face = record.face
-    own = {column: _rounded(getattr(face, column)) for column in FACE_COLUMNS if hasattr(face, column)}
-    return {**own, "face_id": face.id, "file_name": record.file_name, "name": record.person_name}
+    known = {"face_id": record.face.id, "file_name": record.file_name, "name": record.person_name}
+    return {
+        column: known[column] if column in known else _rounded(getattr(record.face, column)) for column in FACE_COLUMNS
+    }
 
 
 def _rounded(value: Any) -> Any:

@@ -1,0 +1,166 @@
+"""Uploads, files and addresses: filed once, limited, nothing left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from app.domain import JobKind, JobState, VideoOrigin
+from app.errors import AppError, InvalidInputError, NotFoundError, TooLargeError
+from app.models import Job
+from app.services.context import Context
+from app.services.ingest import (
+    check_interval,
+    check_url,
+    find_videos,
+    finish_upload,
+    submit_file,
+    submit_url,
+    submit_urls,
+)
+from app.services.jobs import get_job
+from app.services.uploads import begin_upload
+from app.storage import videos as video_rows
+from tests.library import RecordingQueue, make_context
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != ".gitignore"]
+
+
+def _sent(context: Context) -> list[tuple[JobKind, str]]:
+    assert isinstance(context.queue, RecordingQueue)
+    return context.queue.sent
+
+
+def _upload(context: Context, data: bytes, name: str = "clip.mp4"):
+    sink = begin_upload(context, name)
+    sink.write(data)
+    return finish_upload(context, sink)
+
+
+def test_an_upload_is_filed_under_its_hash_and_announced(context: Context) -> None:
+    submission = _upload(context, b"some bytes", "../My Clip.mp4")
+    with context.database.session() as session:
+        video = video_rows.get(session, submission.video_id)
+    assert video is not None
+    assert video.sha256 == hashlib.sha256(b"some bytes").hexdigest()
+    assert video.file_name == "My Clip.mp4"
+    assert video.origin == VideoOrigin.UPLOAD
+    assert context.blobs.read(video.blob_key or "") == b"some bytes"
+    assert _sent(context) == [(JobKind.PROCESS_VIDEO, submission.job_id)]
+    assert _files(context.settings.temp_folder) == []
+
+
+def test_the_same_bytes_are_one_video(context: Context) -> None:
+    first, second = _upload(context, b"same", "a.mp4"), _upload(context, b"same", "b.mp4")
+    assert second.duplicate
+    assert not first.duplicate
+    assert (second.video_id, second.job_id) == (first.video_id, first.job_id)
+    assert len(_files(context.settings.upload_folder)) == 1
+
+
+def test_the_same_bytes_get_a_new_job_when_the_last_one_failed(context: Context) -> None:
+    first = _upload(context, b"same")
+    with context.database.write() as session:
+        session.execute(update(Job).where(Job.id == first.job_id).values(state=JobState.FAILED))
+    second = _upload(context, b"same")
+    assert second.duplicate
+    assert second.video_id == first.video_id
+    assert second.job_id != first.job_id
+    assert get_job(context, second.job_id).state == JobState.QUEUED
+
+
+def test_the_same_bytes_at_the_same_moment_are_one_video(context: Context) -> None:
+    ready, found = threading.Barrier(6), []
+
+    def upload() -> None:
+        sink = begin_upload(context, "clip.mp4")
+        sink.write(b"all at once")
+        ready.wait()
+        found.append(finish_upload(context, sink))
+
+    threads = [threading.Thread(target=upload) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({submission.video_id for submission in found}) == 1
+    assert sorted(submission.duplicate for submission in found) == [False] + [True] * 5
+    assert len(_files(context.settings.upload_folder)) == 1
+
+
+def test_an_upload_over_the_limit_stops_and_leaves_nothing(tmp_path: Path) -> None:
+    context = make_context(tmp_path, max_video_size_mb=1)
+    sink = begin_upload(context, "big.mp4")
+    with pytest.raises(TooLargeError, match="1 MB"):
+        for _ in range(20):
+            sink.write(bytes(100_000))
+    assert _files(context.settings.temp_folder) == []
+    assert _sent(context) == []
+
+
+def test_an_empty_upload_is_refused_and_leaves_nothing(context: Context) -> None:
+    with pytest.raises(InvalidInputError, match="empty"):
+        _upload(context, b"")
+    assert _files(context.settings.temp_folder) + _files(context.settings.upload_folder) == []
+
+
+def test_a_local_file_is_copied(context: Context, tmp_path: Path) -> None:
+    source = tmp_path / "film.mkv"
+    source.write_bytes(b"x" * 3_000_000)
+    submission = submit_file(context, source)
+    with context.database.session() as session:
+        video = video_rows.get(session, submission.video_id)
+    assert video is not None
+    assert video.size_bytes == 3_000_000
+    assert source.exists()
+    with pytest.raises(NotFoundError, match=r"nothing\.mp4"):
+        submit_file(context, tmp_path / "nothing.mp4")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "clip.mp4", "file:///etc/passwd", "ftp://host/a.mp4", "http://", "http://[::1", "http://host/a b", "https:/x"],
+)
+def test_what_is_no_web_address_is_refused(context: Context, url: str) -> None:
+    with pytest.raises(InvalidInputError, match="web address"):
+        submit_url(context, url)
+    assert _sent(context) == []
+
+
+def test_a_bad_address_does_not_spoil_the_others(context: Context) -> None:
+    batch_id, results = submit_urls(
+        context, ["https://example.org/a.mp4", "nonsense", " https://example.org/b%20c.mp4 "]
+    )
+    assert isinstance(results[1], AppError)
+    assert [kind for kind, _ in _sent(context)] == [JobKind.FETCH_VIDEO] * 2
+    good = results[2]
+    assert not isinstance(good, AppError)
+    assert get_job(context, good.job_id).batch_id == batch_id
+    with pytest.raises(InvalidInputError):
+        submit_urls(context, [])
+
+
+@pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf"), 3601])
+def test_an_interval_out_of_range_is_refused(context: Context, interval: float) -> None:
+    with pytest.raises(InvalidInputError, match="interval"):
+        check_interval(context, interval)
+
+
+def test_an_interval_may_be_a_fraction_and_has_a_default(context: Context) -> None:
+    assert check_interval(context, 0.25) == 0.25
+    assert check_interval(context, None) == context.settings.frame_extraction_interval
+    assert check_url(" https://example.org/x ") == "https://example.org/x"
+
+
+def test_a_folder_gives_its_videos_sorted(tmp_path: Path) -> None:
+    for name in ("b.MP4", "a.mkv", "notes.txt", ".hidden.mp4", "deep/c.webm", ".cache/d.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert [path.name for path in find_videos(tmp_path)] == ["a.mkv", "b.MP4", "c.webm"]
+    assert [path.name for path in find_videos(tmp_path, recursive=False)] == ["a.mkv", "b.MP4"]
