@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,6 +60,15 @@ def test_many_threads_may_share_a_session():
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(run, range(50))) == [2.0 * value for value in range(50)]
+
+
+def test_runs_that_overlap_count_once():
+    session = OnnxSession(doubling_model(), threads=1)
+    rows = np.ones((2_000_000, 2), np.float32)
+    started = time.perf_counter()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: session.run({"x": rows}), range(12)))
+    assert 0 < session.seconds <= time.perf_counter() - started
 
 
 @pytest.mark.parametrize(
