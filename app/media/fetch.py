@@ -1,0 +1,274 @@
+"""Fetches a file from an address that a stranger gave, within bounds of place, size and time."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urljoin, urlsplit
+
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    IncompleteRead,
+    InvalidChunkLength,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from app.errors import FetchError, TooLargeError
+from app.media.addresses import Guard, parse_address
+from app.media.connections import GuardedPoolManager, tls_context
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that have come and the bytes that are to come in all, ``None`` where unknown."""
+
+CHUNK_BYTES = 256 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; FAAAAACES)", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A file that was fetched.
+
+    Attributes:
+        path: Where it lies.
+        size: Bytes.
+        url: Where it came from in the end, after redirects.
+        content_type: What the server called it, in lower case without parameters; empty where it did not say.
+        file_name: What the server or the address called it: a bare name to show, not to be used as a path.
+    """
+
+    path: Path
+    size: int
+    url: str
+    content_type: str
+    file_name: str
+
+
+class Answer:
+    """The answer to a request, its body still on the way.
+
+    Attributes:
+        url: Where it came from, after redirects.
+        content_type: In lower case, without parameters; empty where the server did not say.
+        length: Bytes to come as the server says, or ``None``.
+        file_name: A bare name to show.
+    """
+
+    def __init__(self, url: str, response: BaseHTTPResponse, max_bytes: int, guard: Guard) -> None:
+        self.url = url
+        self.content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        self.file_name = _file_name(url, response.headers.get("Content-Disposition", ""))
+        self.length = _length(response)
+        self._response = response
+        self._max_bytes = max_bytes
+        self._guard = guard
+
+    def chunks(self, progress: Progress | None = None) -> Iterator[bytes]:
+        """Yields the body piece by piece.
+
+        Args:
+            progress: Told about every piece.
+
+        Raises:
+            TooLargeError: There is more than allowed.
+            FetchError: The connection broke off or became too slow.
+        """
+        if self.length is not None and self.length > self._max_bytes:
+            raise _too_large(self._max_bytes)
+        received = 0
+        with _plain_words(self.url, self._guard):
+            # read1 gives what has come; read would wait for a full piece from a server that drips
+            while chunk := self._response.read1(CHUNK_BYTES, decode_content=True):
+                received += len(chunk)
+                if received > self._max_bytes:
+                    raise _too_large(self._max_bytes)
+                if progress is not None:
+                    progress(received, self.length)
+                yield chunk
+        if self._guard.expired or (self.length is not None and received < self.length):
+            raise FetchError(_BROKEN_OFF, retryable=True)
+
+
+class SafeFetcher:
+    """Fetches from public addresses only.
+
+    Args:
+        max_bytes: Largest body.
+        allowed_hosts: Hosts that may be private.
+        timeout: Seconds to wait for a connection and for every piece.
+        max_seconds: Seconds for the whole.
+        max_redirects: How often the server may send us elsewhere; every new address is checked like the first.
+        tls: Which certificates count; the well-known authorities' when ``None``.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        allowed_hosts: Iterable[str] = (),
+        timeout: float = 20.0,
+        max_seconds: float = 3600.0,
+        max_redirects: int = 5,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._allowed_hosts = tuple(allowed_hosts)
+        self._timeout = timeout
+        self._max_seconds = max_seconds
+        self._max_redirects = max_redirects
+        self._tls = tls
+
+    @contextmanager
+    def open(self, url: str) -> Iterator[Answer]:
+        """Asks for an address.
+
+        Args:
+            url: ``http`` or ``https``.
+
+        Yields:
+            The answer, good (status 2xx); its body can be read while the block lasts.
+
+        Raises:
+            ForbiddenAddressError: The address, or one that it redirects to, is not public.
+            FetchError: It cannot be fetched; the message says why, ``retryable`` whether it may work later.
+        """
+        with (
+            Guard(self._allowed_hosts, self._max_seconds) as guard,
+            GuardedPoolManager(guard, retries=False, ssl_context=self._tls or tls_context()) as pool,
+        ):
+            for _ in range(self._max_redirects + 1):
+                target = str(parse_address(url))
+                response = self._get(pool, target, guard)
+                try:
+                    if response.status not in _REDIRECTS:
+                        if (failure := status_error(response.status)) is not None:
+                            raise failure
+                        yield Answer(target, response, self._max_bytes, guard)
+                        return
+                    location = response.headers.get("Location")
+                finally:
+                    response.close()
+                if not location:
+                    raise FetchError("The site sends us on, but does not say where to.")
+                url = urljoin(target, location)
+            raise FetchError("The site sends us round in circles.")
+
+    def save(self, url: str, path: Path, progress: Progress | None = None) -> FetchedFile:
+        """Fetches a file to disk; after a failure nothing is left of it.
+
+        Raises:
+            ForbiddenAddressError: The address, or one that it redirects to, is not public.
+            FetchError: It cannot be fetched.
+            TooLargeError: It is larger than allowed.
+        """
+        with self.open(url) as answer:
+            return save_answer(answer, path, progress)
+
+    def read(self, url: str) -> bytes:
+        """Fetches a small file into memory; raises like :meth:`save`."""
+        with self.open(url) as answer:
+            return b"".join(answer.chunks())
+
+    def _get(self, pool: GuardedPoolManager, url: str, guard: Guard) -> BaseHTTPResponse:
+        with _plain_words(url, guard):
+            return pool.request(
+                "GET",
+                url,
+                headers=_HEADERS,
+                redirect=False,
+                preload_content=False,
+                timeout=Timeout(connect=self._timeout, read=self._timeout),
+            )
+
+
+def save_answer(answer: Answer, path: Path, progress: Progress | None = None) -> FetchedFile:
+    """Writes an answer's body to disk; after a failure nothing is left of it.
+
+    Raises:
+        FetchError: The connection broke off.
+        TooLargeError: There is more than allowed.
+    """
+    size = 0
+    try:
+        with path.open("wb") as file:
+            for chunk in answer.chunks(progress):
+                size += file.write(chunk)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return FetchedFile(path, size, answer.url, answer.content_type, answer.file_name)
+
+
+_BROKEN_OFF = "The connection broke off before the whole file had come."
+_TOO_SLOW = "The site did not answer in time."
+
+_STATUS_TEXTS = {
+    401: "The site asks for a password, so this cannot be fetched (status 401).",
+    403: "The site refuses to hand this out (status 403). It may be private or need a login.",
+    404: "There is nothing at this address (status 404).",
+    410: "What was at this address has been removed (status 410).",
+    429: "The site says that we ask too often (status 429). Try again later.",
+    451: "The site may not hand this out for legal reasons (status 451).",
+}
+
+
+def status_error(status: int) -> FetchError | None:
+    """What a bad HTTP status means; ``None`` for a good one."""
+    if 200 <= status < 300:
+        return None
+    if status in _STATUS_TEXTS:
+        return FetchError(_STATUS_TEXTS[status], retryable=status == 429)
+    if status >= 500 or status in (408, 425):
+        return FetchError(f"The site has a problem of its own (status {status}). Try again later.", retryable=True)
+    return FetchError(f"The site does not hand this out (status {status}).")
+
+
+@contextmanager
+def _plain_words(url: str, guard: Guard) -> Iterator[None]:
+    """Translates what can go wrong on the way."""
+    host = urlsplit(url).hostname or ""
+    try:
+        yield
+    except NameResolutionError as error:
+        raise FetchError(f"The address {host} does not exist or cannot be looked up now.", retryable=True) from error
+    except (ConnectTimeoutError, ReadTimeoutError) as error:
+        raise FetchError(_TOO_SLOW, retryable=True) from error
+    except NewConnectionError as error:
+        raise FetchError(f"No connection to {host} could be made.", retryable=True) from error
+    except SSLError as error:
+        raise FetchError(f"The identity of {host} could not be verified: its certificate is wrong.") from error
+    except LocationParseError as error:
+        raise FetchError("This is not a valid web address.") from error
+    except (IncompleteRead, InvalidChunkLength, ProtocolError, HTTPError) as error:
+        raise FetchError(_TOO_SLOW if guard.expired else _BROKEN_OFF, retryable=True) from error
+
+
+def _too_large(max_bytes: int) -> TooLargeError:
+    return TooLargeError(f"The file is larger than the {max_bytes / 1e6:g} MB that are allowed.", max_bytes)
+
+
+def _length(response: BaseHTTPResponse) -> int | None:
+    text = response.headers.get("Content-Length", "")
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return None  # the length of the packed bytes says nothing about the file's
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def _file_name(url: str, disposition: str) -> str:
+    message = Message()
+    message["Content-Disposition"] = disposition or "attachment"
+    name = message.get_filename() or unquote(urlsplit(url).path)
+    name = PurePosixPath(name.replace("\\", "/")).name
+    return "".join(character for character in name if character.isprintable())[:200]
