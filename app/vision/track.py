@@ -96,7 +96,7 @@ class TrackSettings:
     appearance_limit: float
     supported_limit: float
     poor_limit: float
-    support_seconds: float = 1.0
+    support_seconds: float = 0.5
     max_age: float = 3.0
     max_missed: int = 2
     lone_quality: float = 0.3
@@ -172,24 +172,27 @@ class _Track:
         self._settings = settings
         self._keys: list[int] = []
         self._first = self._last = self._best = first
-        self._usable_sum: npt.NDArray[np.float64] = np.zeros(len(first.embedding))
-        self._poor_sum: npt.NDArray[np.float64] = np.zeros(len(first.embedding))
+        # Of the usable faces, or of all as long as none is usable.
+        self._sum: npt.NDArray[np.float64] = np.zeros(len(first.embedding))
+        self._weight = 0.0
         self._usable_count = self._false_count = 0
         self.append(first)
 
     def append(self, face: Observation) -> None:
         self._keys.append(face.key)
-        weighted = max(face.quality.score, SMALLEST_WEIGHT) * face.embedding.astype(np.float64)
+        weight = max(face.quality.score, SMALLEST_WEIGHT)
         if face.quality.usable:
-            self._usable_sum += weighted
             self._usable_count += 1
-        else:
-            self._poor_sum += weighted
+        if face.quality.usable and self._usable_count == 1:
+            self._sum, self._weight = np.zeros(len(face.embedding)), 0.0
+        if face.quality.usable or not self._usable_count:
+            self._sum += weight * face.embedding.astype(np.float64)
+            self._weight += weight
         self._false_count += QualityReason.UNLIKE_FACE in face.quality.reasons
         if _rank(face.quality) > _rank(self._best.quality):
             self._best = face
         self._last = face
-        self._mean = self._mean_embedding()
+        self._plain_mean = self._sum / self._weight
 
     def waits(self, sample: int, now: float) -> bool:
         missed = sample - self._last.sample - 1
@@ -198,8 +201,9 @@ class _Track:
     def cost(self, face: Observation) -> float:
         """Cost of taking a face, or ``FORBIDDEN``."""
         support = self._support(face)
-        # The mean knows the person, the last face knows the pose of the moment.
-        distance = 1.0 - float(max(self._mean @ face.embedding, self._last.embedding @ face.embedding))
+        # The mean knows the person, the last face knows the pose of the moment. The mean is the plain one, not of unit
+        # length: its product with a face is the mean similarity to all faces, so one limit suits both.
+        distance = 1.0 - float(max(self._plain_mean @ face.embedding, self._last.embedding @ face.embedding))
         if distance > self._limit(face, support):
             return FORBIDDEN
         return distance - support * self._settings.appearance_limit
@@ -210,7 +214,7 @@ class _Track:
             start=self._first.timestamp,
             end=self._last.timestamp,
             best_key=self._best.key,
-            embedding=self._mean,
+            embedding=(self._sum / max(float(np.linalg.norm(self._sum)), 1e-12)).astype(np.float32),
             quality=self._best.quality.score,
             usable=self._is_usable(),
             face_count=len(self._keys),
@@ -228,11 +232,6 @@ class _Track:
         # Poor faces resemble each other, whoever they belong to, and resemble themselves less from one to the next.
         alone = POOR_SHARE * settings.appearance_limit
         return alone + support * (settings.poor_limit - alone)
-
-    def _mean_embedding(self) -> FloatArray:
-        total = self._usable_sum if self._usable_count else self._poor_sum
-        mean: FloatArray = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
-        return mean
 
     def _is_usable(self) -> bool:
         """The rule of evidence: nothing that was seen once, badly, or mostly as no face founds a person."""

@@ -82,6 +82,21 @@ def test_a_cut_to_another_person_at_the_same_place_starts_a_track() -> None:
     assert keys(found) == [tuple(range(5)), tuple(range(5, 10))]
 
 
+def test_a_steady_mean_does_not_draw_in_a_look_alike() -> None:
+    """The mean of many faces is nearer to a stranger than any face behind it; that must not count as likeness."""
+    a = Person(1, spread=0.058)
+    faces = [a.face() for _ in range(8)]
+    mean = unit(np.mean(faces, axis=0))
+    aside = Person(2).face()
+    aside = unit(aside - (aside @ mean) * mean)
+    stranger = unit(0.935 * mean + np.sqrt(1 - 0.935**2) * aside)
+    assert 1 - mean @ stranger < SETTINGS.appearance_limit < min(1 - face @ stranger for face in faces)
+    found = follow(
+        *([seen(i, 1.0, 100, face, key=i)] for i, face in enumerate(faces)), [seen(8, 1.0, 400, stranger, key=8)]
+    )
+    assert keys(found) == [tuple(range(8)), (8,)]
+
+
 def test_a_person_who_jumps_across_the_picture_is_known_by_appearance() -> None:
     a = Person(1)
     found = follow(*([seen(i, 1.0, 100 + 300 * (i % 2), a.face(), key=i)] for i in range(6)))
