@@ -16,7 +16,7 @@ from app.storage.views import videos as video_views
 from app.storage.views.shapes import FaceRow, JobRow, Page, PersonRow, Totals, TrackRow, VideoRow
 
 DASHBOARD_VIDEOS = 8
-DASHBOARD_PEOPLE = 14
+DASHBOARD_PEOPLE = 16
 DASHBOARD_JOBS = 5
 MOMENTS_PER_LANE = 48
 UNKNOWN_SHOWN = 120

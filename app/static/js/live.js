@@ -63,6 +63,7 @@ function onJob(job) {
 
 function showProgress(element, job) {
   const bar = element.querySelector("progress");
+  bar.hidden = job.status === "queued";
   if (job.progress !== null && job.status === "running") bar.value = job.progress;
   else if (job.status === "running") bar.removeAttribute("value");
   element.querySelector("[data-job-line]").textContent = jobLine(job);

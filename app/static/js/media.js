@@ -73,7 +73,7 @@ function followPlayer(player) {
     if (!track || !length) return;
     const box = track.getBoundingClientRect();
     const offset = box.left - timeline.getBoundingClientRect().left;
-    head.hidden = false;
+    head.hidden = !player.currentTime && player.paused;
     head.style.left = `${offset + (Math.min(player.currentTime, length) / length) * box.width}px`;
   };
   let frame = 0;

@@ -92,7 +92,7 @@ class VideoRow:
         processed_at: When it was last finished.
         face_count: Faces found in it.
         people_count: People seen in it.
-        covers: Crop keys of its most seen people, at most four.
+        covers: Crop keys of its most seen people, at most three.
         job: Its latest job.
     """
 

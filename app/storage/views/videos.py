@@ -14,7 +14,7 @@ from app.models import Face, Job, Person, Track, Video
 from app.storage.views.jobs import ACTIVE, latest_jobs
 from app.storage.views.shapes import Page, Totals, VideoRow
 
-COVERS_PER_CARD = 4
+COVERS_PER_CARD = 3
 
 
 def totals(session: Session) -> Totals:
