@@ -41,6 +41,7 @@ def postgres_server() -> Iterator[str]:
     try:
         server = _start(folder)
     except Exception as error:  # noqa: BLE001 - whatever it is, the reader must learn what to do
+        shutil.rmtree(folder, ignore_errors=True)
         pytest.fail(WHAT_TO_DO.format(reason=f"{type(error).__name__}: {error}", folder=folder.parent), pytrace=False)
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
