@@ -25,6 +25,7 @@ from app.storage import locks as lock_rows
 from app.storage import people as people_rows
 from app.storage import spaces as space_rows
 from app.storage import tracks as track_rows
+from app.storage import videos as video_rows
 from app.storage.tracks import TrackNodes
 from app.vision import Pack, get_pack
 
@@ -67,6 +68,19 @@ def request_clustering(context: Context) -> str:
     if is_new:
         context.queue.send(JobKind.CLUSTER, job.id)
     return job.id
+
+
+def request_clustering_of_news(context: Context) -> str | None:
+    """Queues a grouping where a video was finished since the last one began.
+
+    Returns:
+        The id of the waiting job, or ``None`` where there is nothing new.
+    """
+    with context.database.session() as session:
+        processed, grouped = video_rows.last_processed(session), job_rows.last_grouping(session)
+    if processed is None or (grouped is not None and grouped > processed):
+        return None
+    return request_clustering(context)
 
 
 def cluster_library(context: Context, run: JobRun | None = None) -> ClusterSummary:

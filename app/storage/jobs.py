@@ -262,6 +262,12 @@ def waiting(session: Session, *, before: datetime | None = None) -> list[str]:
     return list(session.scalars(query if before is None else query.where(Job.updated_at < before)))
 
 
+def last_grouping(session: Session) -> datetime | None:
+    """When the last grouping that succeeded began, or ``None``."""
+    done = (Job.kind == JobKind.CLUSTER, Job.state == JobState.SUCCEEDED)
+    return session.scalar(select(func.max(Job.started_at)).where(*done))
+
+
 def latest_for_video(session: Session, video_id: int) -> Job | None:
     """The youngest job of a video."""
     return session.scalar(select(Job).where(Job.video_id == video_id).order_by(Job.created_at.desc(), Job.id).limit(1))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.models import Face, Job, Track, Video
@@ -46,3 +48,8 @@ def remove(session: Session, video_id: int) -> bool:
     run(session, delete(Job).where(Job.video_id == video_id))
     delete_findings(session, video_id)
     return run(session, delete(Video).where(Video.id == video_id)) == 1
+
+
+def last_processed(session: Session) -> datetime | None:
+    """When the work on a video last came to its end, or ``None``."""
+    return session.scalar(select(func.max(Video.processed_at)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-from app.services.cluster import request_clustering
+from app.services.cluster import request_clustering_of_news
 from app.services.context import Context
 from app.services.housekeeping import clean_up
 from app.services.jobs import recover_jobs, run_job
@@ -31,5 +31,5 @@ def register(celery: Celery, context: Context) -> None:
         return clean_up(context)
 
     @celery.task(name="cluster_periodically")  # type: ignore[untyped-decorator]
-    def _cluster_periodically() -> str:
-        return request_clustering(context)
+    def _cluster_periodically() -> str | None:
+        return request_clustering_of_news(context)

@@ -11,7 +11,7 @@ from app.domain import JobKind, JobState
 from app.errors import JobCancelledError, JobLostError, NotFoundError
 from app.models import Job
 from app.services import jobs as jobs_module
-from app.services.cluster import request_clustering
+from app.services.cluster import request_clustering, request_clustering_of_news
 from app.services.context import Context
 from app.services.ingest import finish_upload
 from app.services.job_run import JobRun
@@ -130,3 +130,13 @@ def test_one_grouping_waits_at_a_time(context: Context) -> None:
     assert request_clustering(context) == first
     assert run_job(context, first) == Outcome.SUCCEEDED
     assert request_clustering(context) != first
+
+
+def test_the_periodic_grouping_waits_for_news(context: Context, film: Path) -> None:
+    assert request_clustering_of_news(context) is None
+    job_id = _submit(context, film.read_bytes())
+    assert run_job(context, job_id) == Outcome.SUCCEEDED
+    grouping = request_clustering_of_news(context)
+    assert grouping == request_clustering(context)
+    assert run_job(context, grouping) == Outcome.SUCCEEDED
+    assert request_clustering_of_news(context) is None
