@@ -58,3 +58,10 @@ def test_packs_are_found_by_name():
 def test_packs_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         BUNDLED.name = "other"  # type: ignore[misc]
+
+
+def test_a_set_similarity_moves_the_grouping_around_its_default():
+    assert BUNDLED.grouping_distance_at(0.5) == pytest.approx(BUNDLED.grouping_distance)
+    assert BUNDLED.grouping_distance_at(0.6) < BUNDLED.grouping_distance < BUNDLED.grouping_distance_at(0.4)
+    with pytest.raises(ConfigError):
+        BUNDLED.grouping_distance_at(1.0)
