@@ -4,5 +4,16 @@ from __future__ import annotations
 
 from app.vision.engine import EngineTimings, FaceEngine
 from app.vision.packs import BUNDLED, Pack, get_pack
+from app.vision.track import Observation, Tracker, TrackResult, TrackSettings
 
-__all__ = ["BUNDLED", "EngineTimings", "FaceEngine", "Pack", "get_pack"]
+__all__ = [
+    "BUNDLED",
+    "EngineTimings",
+    "FaceEngine",
+    "Observation",
+    "Pack",
+    "TrackResult",
+    "TrackSettings",
+    "Tracker",
+    "get_pack",
+]
