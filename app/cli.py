@@ -223,3 +223,7 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     script = PROJECT_ROOT / "run.py"
     os.execv(sys.executable, [sys.executable, str(script)])  # noqa: S606 - the same program, no shell
+
+
+if __name__ == "__main__":
+    main()
