@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.cluster import DBSCAN
 
 from app.clustering.agglomerative import average_linkage
 from app.clustering.constraints import (
@@ -112,7 +111,9 @@ class _Task:
         """Runs DBSCAN, then puts the hard rules through."""
         if not len(self.vectors):
             return np.empty(0, dtype=np.int64)
-        model = DBSCAN(eps=self.threshold, min_samples=min_samples, metric="precomputed")
+        from sklearn.cluster import DBSCAN  # noqa: PLC0415 - costs every command a second, and few ask for it
+
+    model = DBSCAN(eps=self.threshold, min_samples=min_samples, metric="precomputed")
         found: IntArray = model.fit(self.graph.distances).labels_.astype(np.int64)
         labels = _join_must_links(found, self.start)
         broken = np.unique([labels[a] for a, _ in find_contradictions(labels, self.apart)])
