@@ -113,7 +113,7 @@ class _Task:
             return np.empty(0, dtype=np.int64)
         from sklearn.cluster import DBSCAN  # noqa: PLC0415 - costs every command a second, and few ask for it
 
-    model = DBSCAN(eps=self.threshold, min_samples=min_samples, metric="precomputed")
+        model = DBSCAN(eps=self.threshold, min_samples=min_samples, metric="precomputed")
         found: IntArray = model.fit(self.graph.distances).labels_.astype(np.int64)
         labels = _join_must_links(found, self.start)
         broken = np.unique([labels[a] for a, _ in find_contradictions(labels, self.apart)])
