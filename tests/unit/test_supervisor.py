@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -132,8 +133,8 @@ def test_a_second_signal_does_not_wait(start: Start) -> None:
 def test_what_a_program_leaves_behind_is_killed(start: Start) -> None:
     process = start(("a", ORPHANS + "; print(p.pid)", 5.0), pause=600)
     orphan = int(_read_until(process, "a |")[-1].rpartition(" ")[2])
-    _read_until(process, "a ended with code 0")
-    assert not psutil.pid_exists(orphan) or psutil.Process(orphan).status() == psutil.STATUS_ZOMBIE
+    with contextlib.suppress(psutil.NoSuchProcess):  # which is what we want
+        psutil.Process(orphan).wait(SECONDS)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
