@@ -106,9 +106,9 @@ class TrackSettings:
     def for_distance(cls, same_person_distance: float) -> TrackSettings:
         """Settings for a pack, from the distance at which two single faces are as likely one person as two."""
         return cls(
-            appearance_limit=0.7 * same_person_distance,
-            supported_limit=1.1 * same_person_distance,
-            poor_limit=1.6 * same_person_distance,
+            appearance_limit=0.8 * same_person_distance,
+            supported_limit=1.2 * same_person_distance,
+            poor_limit=1.8 * same_person_distance,
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 from app.domain import BoundingBox, FloatArray, Quality, QualityReason
 from app.vision.track import Observation, Tracker, TrackResult, TrackSettings
 
-SAME = 0.1  # distance at which two faces are as likely one person as two
+SAME = 0.088  # distance at which two faces are as likely one person as two
 SETTINGS = TrackSettings.for_distance(SAME)
 GOOD = Quality(0.8)
 BLURRED = Quality(0.2, (QualityReason.BLURRED,))
