@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.clustering.algorithms import group
 from app.clustering.attach import attach
 from app.clustering.identities import keep_named_apart, match_people
+from app.clustering.means import plain_means
 from app.config import Settings
 from app.domain import IntArray, JobKind
 from app.services.context import Context
@@ -138,22 +139,30 @@ def group_tracks(
     Returns:
         ``int64`` (n,) group of each track, -1 for tracks that are nobody's.
     """
-    wanted = settings.clustering_similarity_threshold
-    threshold = pack.grouping_distance if wanted is None else float(pack.distance_at(wanted))
+    threshold = _threshold(settings, pack)
     apart = np.searchsorted(nodes.ids, together)
     usable = np.flatnonzero(nodes.usable)
     place = np.full(len(nodes.ids), -1, np.int64)
     place[usable] = np.arange(len(usable))
     rules = place[apart]
+    vectors = plain_means(nodes.embeddings, nodes.face_counts, noise=pack.track_noise)
     grouped = group(
-        nodes.embeddings[usable],
+        vectors[usable],
         algorithm=settings.clustering_algorithm,
         threshold=threshold,
         cannot_link=rules[(rules >= 0).all(axis=1)],
     )
     labels = np.full(len(nodes.ids), -1, np.int64)
-    labels[usable] = keep_named_apart(grouped, nodes.person_ids[usable], nodes.embeddings[usable], named=named)
-    return attach(nodes.embeddings, labels, threshold=threshold * POOR_SHARE, cannot_link=apart)
+    labels[usable] = keep_named_apart(grouped, nodes.person_ids[usable], vectors[usable], named=named)
+    return attach(vectors, labels, threshold=threshold * POOR_SHARE, cannot_link=apart)
+
+
+def _threshold(settings: Settings, pack: Pack) -> float:
+    """Where grouping stops: the pack's own distance, or the one that the set similarity stands for."""
+    wanted = settings.clustering_similarity_threshold
+    if wanted is None:
+        return pack.face_grouping_distance
+    return pack.grouping_distance_at(wanted) / pack.grouping_distance * pack.face_grouping_distance
 
 
 def _apply(session: Session, nodes: TrackNodes | None, labels: IntArray, named: Collection[int]) -> ClusterSummary:
