@@ -8,13 +8,14 @@ second opinion on the address's text nor a second answer of the name server make
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import re
 import socket
 import threading
 import time
 import weakref
 from collections.abc import Iterable
-from typing import Protocol
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
@@ -22,6 +23,9 @@ from urllib3.util import Url, parse_url
 from app.errors import FetchError, ForbiddenAddressError
 
 MAX_URL_LENGTH = 4096
+
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|\[[0-9a-f:.]+\]")
+"""What is left of a host once it is ASCII: a name, an address, or an IPv6 address without a scope."""
 
 _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -86,18 +90,11 @@ def parse_address(url: str) -> Url:
         raise FetchError("This is not a valid web address.") from error
     if parts.scheme not in ("http", "https"):
         raise ForbiddenAddressError("Only addresses that begin with http:// or https:// can be fetched.")
-    if not parts.host or port == 0:
+    if not parts.host or not _HOST.fullmatch(parts.host) or port == 0:
         raise FetchError("This is not a valid web address.")
-    if parts.auth is not None or "@" in (parts.netloc or ""):
+    if "@" in re.split(r"[/?#]", text.partition("//")[2], maxsplit=1)[0]:
         raise ForbiddenAddressError("An address with a user name or password in it cannot be fetched.")
     return parts._replace(fragment=None)
-
-
-class Abortable(Protocol):
-    """Something that holds a connection."""
-
-    def abort(self) -> None:
-        """Breaks the connection off, from any thread."""
 
 
 class Guard:
@@ -115,7 +112,7 @@ class Guard:
     def __init__(self, allowed_hosts: Iterable[str] = (), max_seconds: float = 3600.0) -> None:
         self._allowed = frozenset(_plain(host) for host in allowed_hosts)
         self._deadline = time.monotonic() + max_seconds
-        self._open: weakref.WeakSet[Abortable] = weakref.WeakSet()
+        self._open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self.refused: ForbiddenAddressError | None = None
         self.expired = False
         self._timer = threading.Timer(max_seconds, self._expire)
@@ -128,7 +125,7 @@ class Guard:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
 
-    def watch(self, connection: Abortable) -> None:
+    def watch(self, connection: socket.socket) -> None:
         """Has a connection broken off when time is up."""
         self._open.add(connection)
 
@@ -184,7 +181,9 @@ class Guard:
     def _expire(self) -> None:
         self.expired = True
         for connection in list(self._open):
-            connection.abort()
+            with contextlib.suppress(OSError):
+                # a TLS socket's own shutdown is not made to be called while another thread reads
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def _plain(host: str) -> str:

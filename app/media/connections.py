@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
 from typing import Any
@@ -21,33 +20,22 @@ class _Guarded(HTTPConnection):
     def __init__(self, *args: Any, guard: Guard, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._guard = guard
-        self._handle: socket.socket | None = None
-        guard.watch(self)
+
+    def connect(self) -> None:
+        """Connects, and has the connection broken off when the time for the download is up."""
+        super().connect()
+        if self.sock is not None:
+            self._guard.watch(self.sock)
 
     def _new_conn(self) -> socket.socket:
         try:
-            connection = self._guard.connect(self.host, self.port or self.default_port, _seconds(self.timeout))
+            return self._guard.connect(self.host, self.port or self.default_port, _seconds(self.timeout))
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
             raise ConnectTimeoutError(self, "no answer in time") from error
         except OSError as error:
             raise NewConnectionError(self, "no connection") from error
-        # a second handle on the same connection, for abort(): TLS takes the first one over
-        self._handle = connection.dup()
-        return connection
-
-    def close(self) -> None:
-        super().close()
-        if self._handle is not None:
-            self._handle.close()
-            self._handle = None
-
-    def abort(self) -> None:
-        """Breaks the connection off, from any thread."""
-        if self._handle is not None:
-            with contextlib.suppress(OSError):
-                self._handle.shutdown(socket.SHUT_RDWR)
 
 
 class _GuardedTls(_Guarded, HTTPSConnection):

@@ -226,13 +226,16 @@ def fetch_from_site(
     hooks = [_hook(budget, progress)]
     with _GuardedYoutubeDL(_options(target, timeout, hooks), guard, budget) as downloader:
         info = downloader.extract_info(url, download=True)
+    page_title = None
     while info and info.get("entries") is not None:
+        # the one video of a page is called "Title (1)" by yt-dlp; the page knows better
+        page_title = info.get("title") if info.get("playlist_count") == 1 else None
         info = next(iter(info["entries"]), None)
     if not info or not target.is_file() or target.stat().st_size == 0:
         raise FetchError("No video was found at this address.")
     return SiteVideo(
         path=target,
-        title=_text(info.get("title")),
+        title=_text(page_title or info.get("title")),
         uploader=_text(info.get("uploader") or info.get("channel")),
         extension=_text(info.get("ext")) or "mp4",
         url=_text(info.get("webpage_url")) or url,
