@@ -121,9 +121,9 @@ def test_a_second_signal_does_not_wait(start: Start) -> None:
     process = start(("a", STUBBORN, 600.0), ("b", SLEEP, 600.0))
     _read_until(process, "awake")
     _read_until(process, "awake")
+    children = psutil.Process(process.pid).children()
+    (polite,) = [child for child in children if "SIG_IGN" not in " ".join(child.cmdline())]
     process.send_signal(signal.SIGINT)
-    by_name = {" ".join(child.cmdline()): child for child in psutil.Process(process.pid).children()}
-    (polite,) = [child for words, child in by_name.items() if "SIG_IGN" not in words]
     polite.wait(SECONDS)  # the first signal was acted on
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
