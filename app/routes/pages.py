@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TypeVar, cast, get_args
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -163,7 +164,7 @@ def _live_mark() -> dict[str, object]:
     """What the page's script compares with the stream of events; and the number of active jobs for the menu."""
     context = current_context()
     state = library.page_state(context)
-    return {"mark": mark_of(state.mark), "active_jobs": state.active_jobs}
+    return {"mark": mark_of(state.mark), "active_jobs": state.active_jobs, "rendered": round(time.time() * 1000)}
 
 
 def _page(size: int) -> Page:

@@ -8,18 +8,21 @@ import { morph } from "./morph.js";
 import { localiseTimes } from "./small.js";
 
 const MIN_PAUSE = 1200; // ms between two fetches of the page
+const LATE = 1000; // ms; a change may be stored a little later than it is stamped
 
 let source = null;
 let timer = 0;
 let last = 0;
 let fetching = false;
 let mark = "";
+let rendered = 0; // ms; what changed before is in the page already
 const known = new Map(); // job id -> what was last seen of it
 
 export function startLive() {
   const { events, mark: first } = document.body.dataset;
   if (!events || !window.EventSource) return;
   mark = first;
+  rendered = Number(document.body.dataset.rendered);
   const connect = () => {
     if (document.hidden || source) return;
     source = new EventSource(events);
@@ -57,7 +60,7 @@ function onJob(job) {
   for (const element of shown) showProgress(element, job);
   const isNews = before
     ? before.status !== job.status || before.faces_found !== job.faces_found || (before.step !== job.step && job.step === "grouping")
-    : shown.every((element) => element.dataset.state !== job.status) || job.faces_found > 0;
+    : Date.parse(job.updated_at) > rendered - LATE;
   if (isNews) refreshSoon();
 }
 

@@ -7,29 +7,27 @@ export function startNames() {
     const form = event.target.closest("[data-name]");
     if (!form) return;
     event.preventDefault();
-    form.elements.name.blur(); // leaving the field saves
-  });
-  document.addEventListener("focusin", (event) => {
-    const input = event.target.closest("[data-name] input");
-    if (input && input.dataset.before === undefined) input.dataset.before = input.value;
+    save(form.elements.name);
+    document.activeElement.blur();
   });
   document.addEventListener("focusout", (event) => {
-    const input = event.target.closest("[data-name] input");
-    if (input && event.relatedTarget?.closest("form") !== input.form) save(input);
+    const form = event.target.closest("[data-name]");
+    if (form && !form.contains(event.relatedTarget)) save(form.elements.name);
   });
   document.addEventListener("keydown", (event) => {
     const input = event.target.closest?.("[data-name] input");
     if (!input || event.key !== "Escape") return;
-    input.value = input.dataset.before ?? input.defaultValue;
+    input.value = input.defaultValue;
     input.blur();
   });
 }
 
 async function save(input) {
-  const before = input.dataset.before ?? input.defaultValue;
-  delete input.dataset.before;
+  const before = input.defaultValue;
   const name = input.value.trim().replace(/\s+/g, " ");
+  input.value = name;
   if (name === before) return;
+  input.defaultValue = name; // so that leaving the field does not send it a second time
   try {
     const response = await fetch(`/api/people/${input.form.dataset.name}`, {
       method: "PATCH",
@@ -38,16 +36,14 @@ async function save(input) {
     });
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.error.message);
-    const stored = answer.person.name ?? "";
-    input.value = input.defaultValue = stored;
     if (input.form.matches(".big")) {
       document.querySelector("h1").textContent = answer.person.label;
       document.title = `${answer.person.label} · FAAAAACES`;
     }
-    toast(stored ? `Named ${stored}` : "The name is taken away");
+    toast(name ? `Named ${name}` : "The name is taken away");
     refreshSoon();
   } catch (error) {
-    input.value = before;
+    input.value = input.defaultValue = before;
     toast(error instanceof TypeError ? "The server does not answer. The name was not saved." : error.message);
   }
 }
