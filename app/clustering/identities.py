@@ -135,14 +135,16 @@ def _crowded_clusters(
     labels: IntArray, previous: IntArray, mass: FloatArray, named: Collection[int]
 ) -> dict[int, list[int]]:
     """Lists clusters that hold more than half of two or more named people, with these people by id."""
+    own = np.flatnonzero(np.isin(previous, list(named)) & (labels >= 0))
+    if not len(own):
+        return {}
+    pairs, place = np.unique(np.column_stack([previous[own], labels[own]]), axis=0, return_inverse=True)
+    part = np.bincount(place.ravel(), weights=mass[own])
+    persons, whose = np.unique(pairs[:, 0], return_inverse=True)
+    whole = np.bincount(whose, weights=part, minlength=len(persons))
     homes: dict[int, list[int]] = {}
-    for person in sorted(named):
-        own = (previous == person) & (labels >= 0)
-        if not own.any():
-            continue
-        share = np.bincount(labels[own], weights=mass[own])
-        if share.max() * 2 > share.sum():
-            homes.setdefault(int(share.argmax()), []).append(person)
+    for person, label in pairs[part * 2 > whole[whose]].tolist():
+        homes.setdefault(label, []).append(person)
     return {label: people for label, people in homes.items() if len(people) > 1}
 
 
