@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from PIL import Image as PilImage
 
-from app.clustering import bcubed
 from app.domain import Image
 from tests.films import make_film
+from tests.signers import check_signers, sign_clips
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -137,41 +137,15 @@ def test_an_empty_library_says_what_to_do(faaaaaces: Command) -> None:
     assert faaaaaces("export", "faces").stdout.startswith("face_id,")
 
 
-def main_faces(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The largest face of each frame."""
-    largest: dict[tuple[str, str], dict[str, str]] = {}
-    for row in rows:
-        place = (row["video_id"], row["timestamp"])
-        if place not in largest or _area(row) > _area(largest[place]):
-            largest[place] = row
-    return list(largest.values())
-
-
-def _area(row: dict[str, str]) -> float:
-    return (float(row["x2"]) - float(row["x1"])) * (float(row["y2"]) - float(row["y1"]))
-
-
-def check_signers(rows: list[dict[str, str]], shared: Path) -> None:
-    """Exactly five people, each signer one of them, and nobody who is no main face of a frame."""
-    with (shared / "data" / "clips" / "labels.csv").open(newline="") as file:
-        truth = {row["clip"]: row["person"] for row in csv.DictReader(file)}
-    main = main_faces(rows)
-    assert len({row["person_id"] for row in rows if row["person_id"]}) == 5
-    score = bcubed([truth[row["file_name"]] for row in main], [row["person_id"] or row["face_id"] for row in main])
-    assert score.f >= 0.98
-    main_ids = {row["face_id"] for row in main}
-    assert [row for row in rows if row["person_id"] and row["face_id"] not in main_ids] == []
-
-
 def test_the_five_signers_from_the_command_line(faaaaaces: Command, shared: Path) -> None:
-    report = faaaaaces("ingest", *sorted((shared / "data" / "clips").glob("*.mkv")))
+    report = faaaaaces("ingest", *sign_clips(shared))
     assert report.returncode == 0, report.stderr
     assert "5 people" in report.stdout
     check_signers(list(csv.DictReader(io.StringIO(faaaaaces("export", "faces").stdout))), shared)
 
 
 def test_the_five_signers_one_clip_at_a_time_in_another_order(faaaaaces: Command, shared: Path) -> None:
-    clips = sorted((shared / "data" / "clips").glob("*.mkv"))
+    clips = sign_clips(shared)
     random.Random(7).shuffle(clips)
     for clip in clips:
         assert faaaaaces("ingest", clip).returncode == 0
