@@ -117,7 +117,7 @@ def test_from_the_first_video_to_a_name(site: Site, open_page: Callable[..., Pag
     page.locator(".lane-who").first.click()
     expect(page.locator("h1")).to_have_text(re.compile("Eileen Collins|Person"))
     page.locator(".moment").first.click()
-    page.wait_for_function("document.querySelector('[data-stage] video')?.readyState > 0")
+    page.wait_for_function("() => document.querySelector('[data-stage] video')?.readyState > 0")
 
     page.goto(f"{site.url}/jobs")
     expect(page.get_by_role("heading", name="Done")).to_be_visible()

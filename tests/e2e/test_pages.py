@@ -189,7 +189,7 @@ def test_player_keys_and_lanes(site: str, open_page: Callable[..., Page]) -> Non
     page = open_page()
     page.goto(f"{site}/videos/1?t=2")
     now = "document.querySelector('video').currentTime"
-    page.wait_for_function("document.querySelector('video').readyState > 1")
+    page.wait_for_function("() => document.querySelector('video').readyState > 1")
     assert page.evaluate(now) == pytest.approx(2.0, abs=0.3), "the address says where to start"
     page.keyboard.press("ArrowRight")
     assert page.evaluate(now) == pytest.approx(7.0, abs=0.3)
@@ -197,11 +197,11 @@ def test_player_keys_and_lanes(site: str, open_page: Callable[..., Page]) -> Non
     assert page.evaluate(now) == pytest.approx(0.0, abs=0.3)
     page.locator(".lane").nth(1).locator(".bars a").focus()
     page.keyboard.press("Enter")
-    page.wait_for_function(f"{now} >= 5")
+    page.wait_for_function(f"() => {now} >= 5")
     box = page.locator(".lane-track").first.bounding_box()
     assert box
     page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
-    page.wait_for_function(f"{now} >= 5.9 && {now} < 8.1")
+    page.wait_for_function(f"() => {now} >= 5.9 && {now} < 8.1")
 
 
 def test_a_page_follows_what_happens(site: str, open_page: Callable[..., Page], context: Context) -> None:
