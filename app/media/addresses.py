@@ -169,7 +169,10 @@ class Guard:
             OSError: The name does not resolve.
         """
         name = _plain(host)
-        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        try:
+            found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        except UnicodeError as error:  # a name that cannot be written in ASCII
+            raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
         if name not in self._allowed and not all(is_public(str(address[0])) for *_, address in found):
             self.refused = ForbiddenAddressError(
                 f"The address {name} lies in a private network, where this server does not go. "

@@ -243,10 +243,10 @@ def _plain_words(url: str, guard: Guard) -> Iterator[None]:
         yield
     except NameResolutionError as error:
         raise FetchError(f"The address {host} does not exist or cannot be looked up now.", retryable=True) from error
-    except (ConnectTimeoutError, ReadTimeoutError) as error:
-        raise FetchError(_TOO_SLOW, retryable=True) from error
     except NewConnectionError as error:
         raise FetchError(f"No connection to {host} could be made.", retryable=True) from error
+    except (ConnectTimeoutError, ReadTimeoutError) as error:
+        raise FetchError(_TOO_SLOW, retryable=True) from error
     except SSLError as error:
         raise FetchError(f"The identity of {host} could not be verified: its certificate is wrong.") from error
     except LocationParseError as error:

@@ -49,18 +49,27 @@ def translate(error: BaseException, *, timed_out: bool = False) -> FetchError:
         The error to raise instead.
     """
     causes = list(_causes(error))
-    status = next((status_error(cause.status) for cause in causes if isinstance(cause, HTTPError)), None)
-    if status is not None:
-        return status
-    kind = "slow" if timed_out else _kind(causes)
+    text = " ".join(str(cause) for cause in causes).lower()
+    refusal = status_error(_status(causes, text))
+    if refusal is not None:
+        return refusal
+    kind = "slow" if timed_out else _kind(causes, text)
     return FetchError(_SENTENCES[kind], retryable=kind in _RETRYABLE)
 
 
-def _kind(causes: list[BaseException]) -> str:
+def _status(causes: list[BaseException], text: str) -> int:
+    """HTTP status behind an error, 200 where there is none. After several attempts only the text is left of it."""
+    for cause in causes:
+        if isinstance(cause, HTTPError):
+            return int(cause.status)
+    told = re.search(r"http error (\d{3})", text)
+    return int(told[1]) if told else 200
+
+
+def _kind(causes: list[BaseException], text: str) -> str:
     for types, kind in _TYPES:
         if any(isinstance(cause, types) for cause in causes):
             return kind
-    text = " ".join(str(cause) for cause in causes).lower()
     return next((kind for pattern, kind in _PHRASES if re.search(pattern, text)), "other")
 
 

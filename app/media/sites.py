@@ -195,7 +195,9 @@ class _Log:
     def debug(self, message: str) -> None:
         logger.debug("yt-dlp: %s", message)
 
-    info = warning = error = debug
+    info = debug
+    warning = debug
+    error = debug
 
 
 def has_own_extractor(url: str) -> bool:
@@ -226,20 +228,24 @@ def fetch_from_site(
     hooks = [_hook(budget, progress)]
     with _GuardedYoutubeDL(_options(target, timeout, hooks), guard, budget) as downloader:
         info = downloader.extract_info(url, download=True)
-    page_title = None
     while info and info.get("entries") is not None:
-        # the one video of a page is called "Title (1)" by yt-dlp; the page knows better
-        page_title = info.get("title") if info.get("playlist_count") == 1 else None
         info = next(iter(info["entries"]), None)
     if not info or not target.is_file() or target.stat().st_size == 0:
         raise FetchError("No video was found at this address.")
     return SiteVideo(
         path=target,
-        title=_text(page_title or info.get("title")),
+        title=_title(info),
         uploader=_text(info.get("uploader") or info.get("channel")),
         extension=_text(info.get("ext")) or "mp4",
         url=_text(info.get("webpage_url")) or url,
     )
+
+
+def _title(info: dict[str, Any]) -> str | None:
+    title = _text(info.get("title"))
+    if title and info.get("extractor_key") in ("Generic", "HTML5MediaEmbed"):
+        return title.removesuffix(" (1)")  # yt-dlp counts the videos of a page
+    return title
 
 
 def _hook(budget: Budget, progress: Progress | None) -> Callable[[dict[str, Any]], None]:

@@ -1,0 +1,62 @@
+"""What yt-dlp says, in plain words. The messages are those of real extractors."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from yt_dlp.networking.exceptions import TransportError
+from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError, UnsupportedError
+
+from app.media.site_errors import translate
+
+
+def wrapped(cause: Exception) -> DownloadError:
+    """An error the way yt-dlp's main class hands it over."""
+    return DownloadError(f"ERROR: {cause}", (type(cause), cause, None))
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "retryable"),
+    [
+        (ExtractorError("Private video. Sign in if you've been granted access", expected=True), "is private", False),
+        (ExtractorError("This video is private"), "is private", False),
+        (ExtractorError("This video has been removed by the uploader", expected=True), "removed", False),
+        (ExtractorError("Video unavailable", expected=True), "removed", False),
+        (ExtractorError("This account has been terminated. The video is no longer available"), "login|removed", False),
+        (GeoRestrictedError("not here", countries=["FR"]), "country", False),
+        (ExtractorError("This video is not available in your country"), "country", False),
+        (ExtractorError("Sign in to confirm your age. This video may be inappropriate", expected=True), "login", False),
+        (ExtractorError("This video is only available for registered users"), "login", False),
+        (ExtractorError("Join this channel to get access to members-only content"), "private", False),
+        (UnsupportedError("http://example.org/"), "No video", False),
+        (ExtractorError("Requested format is not available"), "No video", False),
+        (ExtractorError("No video formats found!"), "No video", False),
+        (ExtractorError("This video is DRM protected"), "copy-protected", False),
+        (ExtractorError("This live event will begin in 3 hours"), "not over", True),
+        (TransportError("The read operation timed out"), "in time", True),
+        (TransportError("Connection reset by peer"), "broke off", True),
+        (ExtractorError("Unable to extract title"), "did not hand out", False),
+    ],
+    ids=lambda value: str(value)[:50] if isinstance(value, Exception) else "",
+)
+def test_errors_are_told_in_plain_words(error: Exception, words: str, retryable: bool) -> None:
+    for one in (error, wrapped(error)):
+        told = translate(one)
+        assert re.search(words, told.message)
+        assert told.retryable is retryable
+        assert told.message.endswith(".")
+        assert "http" not in told.message
+        assert "yt-dlp" not in told.message
+
+
+def test_the_time_being_up_comes_first() -> None:
+    told = translate(wrapped(TransportError("0 bytes read")), timed_out=True)
+    assert told.retryable
+    assert "in time" in told.message
+
+
+def test_errors_that_point_at_each_other_do_not_hang() -> None:
+    first, second = ExtractorError("a"), ExtractorError("b")
+    first.cause, second.cause = second, first
+    assert translate(first).message
