@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from app.domain import FloatArray
 from app.errors import InvalidInputError
-from app.vision import dlib_weights
+from app.vision import dlib_graph
 from app.vision.blanks import blank_chips
+from app.vision.dlib_weights import CHIP_SIZE
 from app.vision.runtime import OnnxSession
 from app.vision.weights_cache import load_or_build
 
@@ -27,8 +28,8 @@ class DlibEmbedder:
         chip_size: Side of the chips it takes, in pixels.
     """
 
-    dimension = dlib_weights.DIMENSION
-    chip_size = dlib_weights.CHIP_SIZE
+    dimension = dlib_graph.DIMENSION
+    chip_size = CHIP_SIZE
 
     def __init__(self, cache_dir: Path, *, threads: int | None = None) -> None:
         """Loads the model; rebuilds it first where the cache does not hold it.
@@ -40,7 +41,7 @@ class DlibEmbedder:
         Raises:
             ModelError: The weights are missing or damaged.
         """
-        model = load_or_build(cache_dir, "dlib-resnet", dlib_weights.WEIGHTS_VERSION, dlib_weights.build_onnx)
+        model = load_or_build(cache_dir, "dlib-resnet", dlib_graph.GRAPH_VERSION, dlib_graph.build_onnx)
         self._session = OnnxSession(model, threads=threads, blocked_layout=True)
         self._blanks = self.embed(blank_chips(self.chip_size))
 
@@ -64,7 +65,7 @@ class DlibEmbedder:
         side = self.chip_size
         if chips.dtype != np.uint8 or chips.ndim != 4 or chips.shape[1:] != (side, side, 3):
             raise InvalidInputError(f"Face chips must be uint8 of shape (n, {side}, {side}, 3).")
-        parts = [self._session.run({dlib_weights.INPUT_NAME: part})[0] for part in _split(chips)]
+        parts = [self._session.run({dlib_graph.INPUT_NAME: part})[0] for part in _split(chips)]
         return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
 
     def embed(self, chips: npt.NDArray[np.uint8]) -> FloatArray:
