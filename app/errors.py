@@ -121,3 +121,9 @@ class JobCancelledError(AppError):
     """A person cancelled the job; a deliberate stop, not a failure."""
 
     code = "cancelled"
+
+
+class WorkerStoppingError(AppError):
+    """This worker was told to stop; the job waits for the next one and goes on at its checkpoint."""
+
+    code = "worker_stopping"

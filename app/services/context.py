@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.config import Settings
@@ -43,6 +43,7 @@ class Context:
         blobs: Videos, crops, thumbnails and temporary files.
         engine: Returns the process's one engine; the first call loads the models and takes seconds.
         queue: Where jobs are announced.
+        stopping: Set when this process was told to stop; work in progress is given back at its next checkpoint.
     """
 
     settings: Settings
@@ -50,6 +51,7 @@ class Context:
     blobs: BlobStore
     engine: Callable[[], FaceEngine]
     queue: JobQueue
+    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 class _LazyEngine:

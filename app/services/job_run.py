@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.errors import WorkerStoppingError
 from app.models import Job
 from app.services.context import Context
 from app.services.leases import LeaseKeeper
@@ -70,8 +71,11 @@ class JobRun:
         Raises:
             JobLostError: Another attempt took over, or the job was deleted.
             JobCancelledError: A person cancelled the job.
+            WorkerStoppingError: This process was told to stop.
         """
         self._keeper.check()
+        if self._context.stopping.is_set():
+            raise WorkerStoppingError("This worker stops; the job goes on with the next one.")
 
     def fence(self, session: Session) -> None:
         """Makes sure, within a writing transaction, that this attempt still owns the job.

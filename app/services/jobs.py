@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from app.domain import JobKind
-from app.errors import AppError, JobCancelledError, JobLostError, NotFoundError
+from app.errors import AppError, JobCancelledError, JobLostError, NotFoundError, WorkerStoppingError
 from app.models import Job, utc_now
 from app.services.cluster import cluster_library, request_clustering
 from app.services.context import Context
@@ -31,6 +31,7 @@ class Outcome(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    RELEASED = "released"  # given back because this worker stops
     LOST = "lost"  # another attempt owns it, or it is gone
     NOT_CLAIMED = "not_claimed"  # finished, cancelled or being worked on already
 
@@ -89,12 +90,24 @@ def _attempt(context: Context, job: Job, token: str) -> Outcome:
         return Outcome.LOST
     except JobCancelledError:
         return Outcome.CANCELLED
+    except WorkerStoppingError:
+        return _release(context, job, token)
     except AppError as error:
         return _fail(context, job.id, token, error.code, error.message)
     except Exception:  # the envelope of all work: whatever went wrong must end in the job's row
         logger.exception("job failed", extra={"job_id": job.id})
         return _fail(context, job.id, token, "internal_error", "Something went wrong here; the log has the details.")
     return Outcome.SUCCEEDED
+
+
+def _release(context: Context, job: Job, token: str) -> Outcome:
+    try:
+        with context.database.write() as session:
+            job_rows.release(session, job.id, token)
+    except (JobLostError, JobCancelledError):
+        return Outcome.LOST
+    context.queue.send(JobKind(job.kind), job.id)
+    return Outcome.RELEASED
 
 
 def _fail(context: Context, job_id: str, token: str, code: str, message: str) -> Outcome:

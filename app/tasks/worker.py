@@ -30,6 +30,10 @@ def attach(celery: Celery, context: Context) -> None:
         recover_jobs(context)
         threading.Thread(target=_warm_up, args=(context,), name="warm-up", daemon=True).start()
 
+    @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
+    def _on_stopping(**_: object) -> None:
+        context.stopping.set()
+
     @signals.worker_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
     def _on_shutdown(**_: object) -> None:
         presence.stop()

@@ -106,6 +106,25 @@ def test_an_interrupted_attempt_goes_on_at_its_checkpoint(
     assert get_job(context, job.id).attempts == 2
 
 
+def test_a_worker_that_stops_gives_its_job_back(context: Context, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_video_module, "CHUNK_SAMPLES", 4)
+    submission = submit_file(context, film)
+    real = process_video_module._look_at_chunk
+
+    def is_told_to_stop(*arguments: object) -> None:
+        real(*arguments)  # type: ignore[arg-type]
+        context.stopping.set()
+
+    monkeypatch.setattr(process_video_module, "_look_at_chunk", is_told_to_stop)
+    assert run_job(context, submission.job_id) == Outcome.RELEASED
+    job = get_job(context, submission.job_id)
+    assert (job.state, job.next_sample, job.attempts) == (JobState.QUEUED, 4, 0)
+    context.stopping.clear()
+    monkeypatch.setattr(process_video_module, "_look_at_chunk", real)
+    assert run_job(context, submission.job_id) == Outcome.SUCCEEDED
+    assert [face.sample for face in _all(context, Face) if face.quality > 0.5] == list(range(8))
+
+
 def _findings(context: Context) -> list[tuple]:
     return [(f.sample, f.ordinal, f.timestamp, f.x1, f.y1, f.embedding, f.quality) for f in _all(context, Face)]
 
