@@ -37,6 +37,9 @@ LOCK_SECONDS = 60.0
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 0.25
 
+# DBSCAN joins by single links, which are shorter than the mean distance at which average linkage stops
+DBSCAN_SHARE = 0.85
+
 # A track that is too poor to decide who is who joins a person only when it is clearly theirs
 POOR_SHARE = 0.8
 
@@ -160,9 +163,10 @@ def group_tracks(
 def _threshold(settings: Settings, pack: Pack) -> float:
     """Where grouping stops: the pack's own distance, or the one that the set similarity stands for."""
     wanted = settings.clustering_similarity_threshold
-    if wanted is None:
-        return pack.face_grouping_distance
-    return pack.grouping_distance_at(wanted) / pack.grouping_distance * pack.face_grouping_distance
+    share = DBSCAN_SHARE if settings.clustering_algorithm == "dbscan" else 1.0
+    if wanted is not None:
+        share *= pack.grouping_distance_at(wanted) / pack.grouping_distance
+    return pack.face_grouping_distance * share
 
 
 def _apply(session: Session, nodes: TrackNodes | None, labels: IntArray, named: Collection[int]) -> ClusterSummary:
