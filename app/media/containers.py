@@ -141,6 +141,7 @@ def stated_duration(container: InputContainer, stream: VideoStream, first: Fract
         return max(start + stream.duration * stream.time_base - first, Fraction(0))
     if not container.duration:
         return None
-    # Matroska's duration counts from zero, though FFmpeg reports a later start
-    begin = Fraction(0) if "matroska" in container.format.name else Fraction(container.start_time or 0, av.time_base)
+    # these count their duration from zero, though FFmpeg reports a later start
+    from_zero = not {"matroska", "flv"}.isdisjoint(container.format.name.split(","))
+    begin = Fraction(0) if from_zero else Fraction(container.start_time or 0, av.time_base)
     return max(begin + Fraction(container.duration, av.time_base) - first, Fraction(0))

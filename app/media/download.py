@@ -14,7 +14,8 @@ from yt_dlp.utils import YoutubeDLError
 from app.media.addresses import Guard, parse_address
 from app.media.fetch import Answer, Progress, SafeFetcher, save_answer
 from app.media.site_errors import translate
-from app.media.sites import Budget, fetch_from_site, has_own_extractor
+from app.media.site_network import Budget
+from app.media.sites import fetch_from_site, has_own_extractor
 
 _VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts",

@@ -12,22 +12,11 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urljoin, urlsplit
 
 from urllib3 import BaseHTTPResponse, Timeout
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    IncompleteRead,
-    InvalidChunkLength,
-    LocationParseError,
-    NameResolutionError,
-    NewConnectionError,
-    ProtocolError,
-    ReadTimeoutError,
-    SSLError,
-)
 
 from app.errors import FetchError, TooLargeError
 from app.media.addresses import Guard, parse_address
 from app.media.connections import GuardedPoolManager, tls_context
+from app.media.fetch_errors import BROKEN_OFF, plain_words, status_error
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that have come and the bytes that are to come in all, ``None`` where unknown."""
@@ -88,7 +77,7 @@ class Answer:
         if self.length is not None and self.length > self._max_bytes:
             raise _too_large(self._max_bytes)
         received = 0
-        with _plain_words(self.url, self._guard):
+        with plain_words(self.url, self._guard):
             # read1 gives what has come; read would wait for a full piece from a server that drips
             while chunk := self._response.read1(CHUNK_BYTES, decode_content=True):
                 received += len(chunk)
@@ -98,7 +87,7 @@ class Answer:
                     progress(received, self.length)
                 yield chunk
         if self._guard.expired or (self.length is not None and received < self.length):
-            raise FetchError(_BROKEN_OFF, retryable=True)
+            raise FetchError(BROKEN_OFF, retryable=True)
 
 
 class SafeFetcher:
@@ -182,7 +171,7 @@ class SafeFetcher:
             return b"".join(answer.chunks())
 
     def _get(self, pool: GuardedPoolManager, url: str, guard: Guard) -> BaseHTTPResponse:
-        with _plain_words(url, guard):
+        with plain_words(url, guard):
             return pool.request(
                 "GET",
                 url,
@@ -209,50 +198,6 @@ def save_answer(answer: Answer, path: Path, progress: Progress | None = None) ->
         path.unlink(missing_ok=True)
         raise
     return FetchedFile(path, size, answer.url, answer.content_type, answer.file_name)
-
-
-_BROKEN_OFF = "The connection broke off before the whole file had come."
-_TOO_SLOW = "The site did not answer in time."
-
-_STATUS_TEXTS = {
-    401: "The site asks for a password, so this cannot be fetched (status 401).",
-    403: "The site refuses to hand this out (status 403). It may be private or need a login.",
-    404: "There is nothing at this address (status 404).",
-    410: "What was at this address has been removed (status 410).",
-    429: "The site says that we ask too often (status 429). Try again later.",
-    451: "The site may not hand this out for legal reasons (status 451).",
-}
-
-
-def status_error(status: int) -> FetchError | None:
-    """What a bad HTTP status means; ``None`` for a good one."""
-    if 200 <= status < 300:
-        return None
-    if status in _STATUS_TEXTS:
-        return FetchError(_STATUS_TEXTS[status], retryable=status == 429)
-    if status >= 500 or status in (408, 425):
-        return FetchError(f"The site has a problem of its own (status {status}). Try again later.", retryable=True)
-    return FetchError(f"The site does not hand this out (status {status}).")
-
-
-@contextmanager
-def _plain_words(url: str, guard: Guard) -> Iterator[None]:
-    """Translates what can go wrong on the way."""
-    host = urlsplit(url).hostname or ""
-    try:
-        yield
-    except NameResolutionError as error:
-        raise FetchError(f"The address {host} does not exist or cannot be looked up now.", retryable=True) from error
-    except NewConnectionError as error:
-        raise FetchError(f"No connection to {host} could be made.", retryable=True) from error
-    except (ConnectTimeoutError, ReadTimeoutError) as error:
-        raise FetchError(_TOO_SLOW, retryable=True) from error
-    except SSLError as error:
-        raise FetchError(f"The identity of {host} could not be verified: its certificate is wrong.") from error
-    except LocationParseError as error:
-        raise FetchError("This is not a valid web address.") from error
-    except (IncompleteRead, InvalidChunkLength, ProtocolError, HTTPError) as error:
-        raise FetchError(_TOO_SLOW if guard.expired else _BROKEN_OFF, retryable=True) from error
 
 
 def _too_large(max_bytes: int) -> TooLargeError:

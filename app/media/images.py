@@ -39,8 +39,10 @@ def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> Image:
     if not data:
         raise MediaError("The picture is empty.")
     try:
-        with warnings.catch_warnings(), PilImage.open(io.BytesIO(data), formats=FORMATS) as picture:
-            warnings.simplefilter("ignore")  # of oddities in metadata; the size is checked here
+        with (
+            warnings.catch_warnings(action="ignore"),  # of oddities in metadata; the size is checked here
+            PilImage.open(io.BytesIO(data), formats=FORMATS) as picture,
+        ):
             if picture.width * picture.height > max_pixels:
                 raise TooLargeError(
                     f"The picture has {picture.width} x {picture.height} pixels; "

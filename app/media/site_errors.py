@@ -9,7 +9,7 @@ from yt_dlp.networking.exceptions import HTTPError
 from yt_dlp.utils import GeoRestrictedError, UnsupportedError
 
 from app.errors import FetchError
-from app.media.fetch import status_error
+from app.media.fetch_errors import status_error
 
 _PHRASES: tuple[tuple[str, str], ...] = (
     (r"not available (in|from) your (country|location|region)|geo.?(restrict|block)", "geo"),

@@ -1,15 +1,11 @@
-"""yt-dlp, tied down: every connection goes through the guard, nothing runs, nothing is read from this machine.
+"""yt-dlp, tied down: every connection is guarded, nothing is started, nothing is read from this machine.
 
-How it is tied: yt-dlp sends all its requests through "request handlers". Only one is handed to it, yt-dlp's own on top
-of ``requests``, with connections from :class:`~app.media.connections.GuardedPoolManager`; so pages, redirects,
-playlists, keys and fragments are all checked where they connect. There is no handler for ``file:``, ``data:``, FTP
-or web sockets, formats that another program would fetch (RTMP, RTSP, FFmpeg) are not selected, FFmpeg is not to be
-found, and neither settings, cookies, plug-ins nor a cache of the user are read.
+Formats that another program would fetch (RTMP, RTSP, FFmpeg) are not selected, FFmpeg is not to be found, and neither
+settings, cookies, plug-ins nor a cache of the user are read. How its connections are guarded: ``site_network.py``.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,21 +15,15 @@ from typing import Any
 import yt_dlp
 import yt_dlp.globals
 from yt_dlp.extractor import gen_extractor_classes
-from yt_dlp.networking._requests import RequestsHTTPAdapter, RequestsRH, RequestsSession
-from yt_dlp.networking.common import Response
-from yt_dlp.networking.exceptions import HTTPError, ProxyError
 
-from app.errors import FetchError, TooLargeError
+from app.errors import FetchError
 from app.media.addresses import Guard
-from app.media.connections import GuardedPoolManager
 from app.media.fetch import Progress
+from app.media.site_network import Budget, GuardedYoutubeDL
 
 logger = logging.getLogger(__name__)
 
 yt_dlp.globals.plugin_dirs.value = []  # plug-ins of whoever runs the server have no place in it
-
-PAGE_BYTES = 32 * 1024 * 1024
-"""Largest page that is read into memory."""
 
 _PROTOCOLS = "[protocol~='^(https?|m3u8_native|http_dash_segments)$']"
 _FORMATS = "/".join(
@@ -65,128 +55,6 @@ class SiteVideo:
     uploader: str | None
     extension: str
     url: str
-
-
-class Budget:
-    """Counts what comes in; one for a whole download.
-
-    Attributes:
-        failure: Set when the limit was passed; kept because libraries swallow exceptions.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        # pages come on top of the video
-        self._left = max_bytes + 2 * PAGE_BYTES
-        self.failure: TooLargeError | None = None
-
-    def spend(self, count: int) -> None:
-        """Notes bytes that have come.
-
-        Raises:
-            TooLargeError: That was too much.
-        """
-        self._left -= count
-        if self._left < 0:
-            self.fail()
-
-    def expect(self, count: int) -> None:
-        """Notes the length that a file will have.
-
-        Raises:
-            TooLargeError: It is too much.
-        """
-        if count > self._max_bytes:
-            self.fail()
-
-    def fail(self) -> None:
-        """Ends the download.
-
-        Raises:
-            TooLargeError: Always.
-        """
-        limit = f"{self._max_bytes / 1e6:g} MB"
-        self.failure = TooLargeError(f"The file is larger than the {limit} that are allowed.", self._max_bytes)
-        raise self.failure
-
-
-class _BoundedResponse(Response):  # type: ignore[misc]  # yt-dlp has no types
-    """An answer that cannot fill memory or disk."""
-
-    def __init__(self, inner: Any, budget: Budget) -> None:
-        super().__init__(fp=inner.fp, headers=inner.headers, url=inner.url, status=inner.status, reason=inner.reason)
-        self._inner = inner
-        self._budget = budget
-
-    def read(self, amt: int | None = None) -> bytes:
-        if amt is None:
-            return self._read_page()
-        data: bytes = self._inner.read(amt)
-        self._budget.spend(len(data))
-        return data
-
-    def _read_page(self) -> bytes:
-        parts, size = [], 0
-        while part := self.read(64 * 1024):
-            parts.append(part)
-            size += len(part)
-            if size > PAGE_BYTES:
-                self._budget.fail()
-        return b"".join(parts)
-
-
-class _Adapter(RequestsHTTPAdapter):  # type: ignore[misc]  # yt-dlp has no types
-    def __init__(self, guard: Guard, **settings: Any) -> None:
-        self._guard = guard
-        super().__init__(**settings)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **settings: Any) -> None:
-        self.poolmanager = GuardedPoolManager(
-            self._guard, num_pools=connections, maxsize=maxsize, block=block, **settings, **self._pm_args
-        )
-
-    def proxy_manager_for(self, *_: Any, **__: Any) -> Any:
-        raise ProxyError("proxies are not used")  # one would connect past the guard
-
-
-class _GuardedRH(RequestsRH):  # type: ignore[misc]  # yt-dlp has no types
-    """yt-dlp's request handler on guarded connections."""
-
-    def __init__(self, *args: Any, guard: Guard, budget: Budget, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._guard = guard
-        self._budget = budget
-
-    def _create_instance(self, cookiejar: Any, legacy_ssl_support: Any = None) -> Any:
-        session = RequestsSession()
-        adapter = _Adapter(self._guard, ssl_context=self._make_sslcontext(legacy_ssl_support=legacy_ssl_support))
-        session.adapters.clear()
-        session.headers.clear()
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        session.cookies = cookiejar
-        session.trust_env = False
-        return session
-
-    def _send(self, request: Any) -> Any:
-        try:
-            inner = super()._send(request)
-        except HTTPError as error:
-            error.response = _BoundedResponse(error.response, self._budget)
-            raise
-        length = inner.headers.get("Content-Length", "")
-        if length.isdecimal():
-            self._budget.expect(int(length))
-        return _BoundedResponse(inner, self._budget)
-
-
-class _GuardedYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
-    def __init__(self, options: dict[str, Any], guard: Guard, budget: Budget) -> None:
-        self._only_handler = functools.partial(_GuardedRH, guard=guard, budget=budget)
-        super().__init__(options)
-
-    def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
-        return super().build_request_director([self._only_handler], preferences)
 
 
 class _Log:
@@ -226,7 +94,7 @@ def fetch_from_site(
         AppError: A limit was passed, or the page has no video that can be fetched.
     """
     hooks = [_hook(budget, progress)]
-    with _GuardedYoutubeDL(_options(target, timeout, hooks), guard, budget) as downloader:
+    with GuardedYoutubeDL(_options(target, timeout, hooks), guard, budget) as downloader:
         info = downloader.extract_info(url, download=True)
     while info and info.get("entries") is not None:
         info = next(iter(info["entries"]), None)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import FetchError, ForbiddenAddressError, TooLargeError
-from app.media.fetch import SafeFetcher, status_error
+from app.media.fetch import SafeFetcher
+from app.media.fetch_errors import status_error
 from tests.website import Website, content, dripping, endless, silent
 
 BODY = bytes(range(256)) * 2000  # 512 kB
