@@ -149,15 +149,19 @@ def group_tracks(
     place[usable] = np.arange(len(usable))
     rules = place[apart]
     vectors = plain_means(nodes.embeddings, nodes.face_counts, noise=pack.track_noise)
+    weights = nodes.face_counts.astype(np.float32)
     grouped = group(
         vectors[usable],
         algorithm=settings.clustering_algorithm,
         threshold=threshold,
         cannot_link=rules[(rules >= 0).all(axis=1)],
+        weights=weights[usable],
     )
     labels = np.full(len(nodes.ids), -1, np.int64)
-    labels[usable] = keep_named_apart(grouped, nodes.person_ids[usable], vectors[usable], named=named)
-    return attach(vectors, labels, threshold=threshold * POOR_SHARE, cannot_link=apart)
+    labels[usable] = keep_named_apart(
+        grouped, nodes.person_ids[usable], vectors[usable], named=named, weights=weights[usable]
+    )
+    return attach(vectors, labels, threshold=threshold * POOR_SHARE, cannot_link=apart, weights=weights)
 
 
 def _threshold(settings: Settings, pack: Pack) -> float:
@@ -173,7 +177,8 @@ def _apply(session: Session, nodes: TrackNodes | None, labels: IntArray, named: 
     """Writes a grouping: people keep ids where clusters overlap with them, the rest are new."""
     if nodes is None:
         return ClusterSummary(0, people_rows.count(session), 0, 0)
-    matched = match_people(labels, nodes.person_ids, named=named)
+    weights = nodes.face_counts.astype(np.float32)
+    matched = match_people(labels, nodes.person_ids, weights=weights, named=named)
     fresh = [label for label, person in matched.items() if person is None]
     people = people_rows.add_many(session, len(fresh))
     owners = {**matched, **{label: person.id for label, person in zip(fresh, people, strict=True)}}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.domain import BoundingBox, Face, FloatArray, Image, IntArray
+from app.domain import BoundingBox, Face, FloatArray, Image, IntArray, QualityReason
 from app.errors import InvalidInputError
 from app.services.context import Context
 from app.storage import lookup
@@ -73,7 +73,8 @@ def search_faces(context: Context, image: Image, *, top: int = 20) -> list[FaceM
         top: How many moments, and at most how many people, to return for each face; 1..1000.
 
     Returns:
-        One entry per face of the picture, most confident first. Empty where the picture shows no face.
+        One entry per face of the picture, most confident first. Empty where the picture shows no face; what is most
+        likely no face at all, such as a print on clothes, is left out.
 
     Raises:
         InvalidInputError: ``top`` is out of range.
@@ -82,7 +83,7 @@ def search_faces(context: Context, image: Image, *, top: int = 20) -> list[FaceM
     if not 1 <= top <= 1000:
         raise InvalidInputError("The number of results must be between 1 and 1000.")
     engine = context.engine()
-    faces = engine.analyse([image])[0]
+    faces = [face for face in engine.analyse([image])[0] if QualityReason.UNLIKE_FACE not in face.quality.reasons]
     if not faces:
         return []
     queries = np.stack([face.embedding for face in faces])

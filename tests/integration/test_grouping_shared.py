@@ -148,9 +148,11 @@ def _group(tracks: list[TrackResult], apart: IntArray, before: IntArray, thresho
     place = np.full(len(tracks), -1, np.int64)
     place[usable] = np.arange(len(usable))
     rules = place[apart]
-    found = group(vectors[usable], threshold=threshold, cannot_link=rules[(rules >= 0).all(axis=1)])
-    labels[usable] = keep_named_apart(found, before[usable], vectors[usable], named=())
-    return attach(vectors, labels, threshold=threshold * POOR_SHARE, cannot_link=apart)
+    weights = counts.astype(np.float32)
+    rules = rules[(rules >= 0).all(axis=1)]
+    found = group(vectors[usable], threshold=threshold, cannot_link=rules, weights=weights[usable])
+    labels[usable] = keep_named_apart(found, before[usable], vectors[usable], named=(), weights=weights[usable])
+    return attach(vectors, labels, threshold=threshold * POOR_SHARE, cannot_link=apart, weights=weights)
 
 
 def library_of(videos: Iterable[Watched], threshold: float = BUNDLED.face_grouping_distance) -> Library:
