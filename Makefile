@@ -21,15 +21,9 @@ setup-dev: ## Makes .venv with what the tests and checks need too
 run: setup ## Starts web page, worker and scheduler; Ctrl-C stops all of it
 	@exec $(PYTHON_IN_VENV) run.py
 
-# Tests marked serial measure time or memory, or start the whole application: they run alone, before the others
-# (5 is pytest's word for "there are none").
 test: setup-dev ## Runs the tests, but for the slow ones
 	@scripts/system_packages.sh
-	@status=0; \
-	$(PYTEST) -m "serial and not slow" $(ARGS) || status=$$?; \
-	test $$status -ne 5 || status=0; \
-	$(PYTEST) -m "not serial and not slow" -n $(WORKERS) --dist loadgroup $(ARGS) || status=$$?; \
-	exit $$status
+	$(PYTEST) -m "not slow" -n $(WORKERS) --dist loadgroup $(ARGS)
 
 test-slow: setup-dev ## Runs the slow tests (minutes each)
 	@scripts/system_packages.sh

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app.domain import Image, JobState
-from app.models import Face, Person, Track
+from app.domain import Image, JobKind, JobState
+from app.models import Face, Job, Person, Track
 from app.services.context import Context, build_context
 from app.services.ingest import submit_file
-from app.storage import jobs as job_rows
+from app.services.jobs import get_job
 from app.tasks.celery_app import make_celery
 from app.tasks.queue import CeleryQueue
 from tests.e2e.workers import Worker, wait_for_job
@@ -76,7 +76,9 @@ def _people(context: Context) -> list[int]:
 
 def _wait_for_grouping(context: Context, worker: Worker) -> None:
     with context.database.session() as session:
-        grouping = next(job for job in job_rows.recent(session) if job.video_id is None)
+        newest = select(Job).where(Job.kind == JobKind.CLUSTER).order_by(Job.created_at.desc())
+        grouping = session.scalars(newest).first()
+    assert grouping is not None
     wait_for_job(context, grouping.id, lambda job: job.state == JobState.SUCCEEDED, worker)
 
 
@@ -89,23 +91,20 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
 
     calm = _context(tmp_path / "calm", models_cache, url and url[:-1] + "1")
     submission = submit_file(calm, long_film, interval=interval)
-    worker = Worker(calm)
-    wait_for_job(calm, submission.job_id, lambda job: job.state == JobState.SUCCEEDED, worker)
-    _wait_for_grouping(calm, worker)
-    worker.kill()
+    with Worker(calm) as worker:
+        wait_for_job(calm, submission.job_id, lambda job: job.state == JobState.SUCCEEDED, worker)
+        _wait_for_grouping(calm, worker)
 
     stormy = _context(tmp_path / "stormy", models_cache, url and url[:-1] + "2")
     submission = submit_file(stormy, long_film, interval=interval)
     for number, progress in enumerate(KILLS_AT):
-        worker = Worker(stormy)
-        job = wait_for_job(stormy, submission.job_id, lambda job, p=progress: job.next_sample >= p, worker)
-        worker.kill()
-        assert job.state == JobState.RUNNING, f"kill {number} came too late to prove anything"
-    worker = Worker(stormy)
-    job = wait_for_job(stormy, submission.job_id, lambda job: job.state.is_final, worker)
-    assert job.state == JobState.SUCCEEDED, job.error
-    _wait_for_grouping(stormy, worker)
-    worker.kill()
+        with Worker(stormy) as worker:
+            job = wait_for_job(stormy, submission.job_id, lambda job, p=progress: job.next_sample >= p, worker)
+        assert get_job(stormy, job.id).state == JobState.RUNNING, f"kill {number} came too late to prove anything"
+    with Worker(stormy) as worker:
+        job = wait_for_job(stormy, submission.job_id, lambda job: job.state.is_final, worker)
+        assert job.state == JobState.SUCCEEDED, job.error
+        _wait_for_grouping(stormy, worker)
 
     assert job.attempts == len(KILLS_AT) + 1
     assert _findings(stormy) == _findings(calm)

@@ -39,8 +39,14 @@ class Worker:
             stderr=subprocess.STDOUT,
         )
 
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
     def kill(self) -> None:
-        """SIGKILL: it gets to do nothing any more."""
+        """SIGKILL: it gets to do nothing any more. Harmless when it is dead already."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(30)
         self._log.close()
