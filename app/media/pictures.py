@@ -84,6 +84,8 @@ class PictureMaker:
     def __init__(self, aspect: Fraction | None) -> None:
         self._aspect = aspect
         self._reformatter = VideoReformatter()
+        self._rotation: int | None = None
+        self._orientation = Orientation()
 
     def make(self, frame: VideoFrame) -> Image:
         """The frame as an upright, contiguous RGB picture with square pixels.
@@ -102,4 +104,11 @@ class PictureMaker:
             threads=1,  # a pool of threads per picture costs more than it saves
         )
         image: Image = converted.to_ndarray().astype(np.uint8, copy=False)
-        return np.ascontiguousarray(Orientation.of(frame).apply(image))
+        return np.ascontiguousarray(self._orientation_of(frame).apply(image))
+
+    def _orientation_of(self, frame: VideoFrame) -> Orientation:
+        # a frame whose side data was looked at refers to itself, so that its memory waits for the garbage collector
+        if frame.rotation != self._rotation:
+            self._rotation = frame.rotation
+            self._orientation = Orientation.of(frame)
+        return self._orientation

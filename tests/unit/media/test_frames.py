@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import resource
 import threading
 import time
 from fractions import Fraction
@@ -346,6 +347,30 @@ def test_the_decoder_runs_ahead_but_not_far(tmp_path: Path) -> None:
             time.sleep(0.2)  # there is no event for "nothing happens any more"
         assert 2 <= seen <= 16
         assert sampler.decode_seconds > 0
+
+
+def resident_bytes() -> int:
+    """Memory of this process now (Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+    """Frames must go when they are dropped, not when the garbage collector happens to run."""
+    still = np.full((540, 960, 3), 90, np.uint8)
+    path = make_video(tmp_path / "a.mp4", frames=400, size=(960, 540), paint=lambda _: still)
+    gc.collect()
+    gc.disable()
+    try:
+        with FrameSampler(path, 1 / 30) as sampler:
+            for _ in range(40):
+                next(sampler)
+            early = resident_bytes()
+            count = sum(1 for _ in sampler)
+            late = resident_bytes()
+    finally:
+        gc.enable()
+    assert count > 300
+    assert late - early < 60e6  # the frames in between hold 500 MB
 
 
 def test_a_file_that_vanishes_gives_an_error_in_the_readers_thread(tmp_path: Path) -> None:
