@@ -23,6 +23,7 @@ from app.errors import (
     PackMismatchError,
     TooLargeError,
     UnauthorizedError,
+    WorkerStoppingError,
 )
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ STATUS_OF: tuple[tuple[type[AppError], int], ...] = (
     (MediaError, 422),
     (ForbiddenAddressError, 422),
     (FetchError, 502),
+    (WorkerStoppingError, 503),
     (ModelError, 503),
     (ConfigError, 503),
     (AppError, 500),

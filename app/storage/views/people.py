@@ -60,16 +60,17 @@ def count_people(session: Session, only: PeopleFilter = "all") -> int:
 
 def person(session: Session, person_id: int, *, default_interval: float) -> PersonRow | None:
     """One person, or ``None``."""
-    rows = _rows(session, _select(default_interval).where(Person.id == person_id))
-    return rows[0] if rows else None
+    return people_by_id(session, [person_id], default_interval=default_interval).get(person_id)
 
 
 def people_by_id(session: Session, ids: Sequence[int], *, default_interval: float) -> dict[int, PersonRow]:
     """The people with these ids that exist."""
-    return {row.id: row for row in _rows(session, _select(default_interval).where(Person.id.in_(ids)))}
+    statement = _select(default_interval, Track.person_id.in_(ids)).where(Person.id.in_(ids))
+    return {row.id: row for row in _rows(session, statement)}
 
 
-def _select(default_interval: float) -> Select[*tuple[Any, ...]]:
+def _select(default_interval: float, *only: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """People with their sums; ``only`` narrows the tracks that are summed to those of the people wanted."""
     sums = (
         select(
             Track.person_id.label("person_id"),
@@ -78,7 +79,7 @@ def _select(default_interval: float) -> Select[*tuple[Any, ...]]:
             func.sum(screen_seconds(default_interval)).label("seconds"),
         )
         .join(Video, Video.id == Track.video_id)
-        .where(Track.person_id.is_not(None))
+        .where(Track.person_id.is_not(None), *only)
         .group_by(Track.person_id)
         .subquery()
     )

@@ -15,8 +15,9 @@ from tests.library import Library, ago, make_context
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Iterator[Context]:
-    made = make_context(tmp_path)
+def context(tmp_path: Path, database_url: str) -> Iterator[Context]:
+    """Each test runs once on SQLite and once on PostgreSQL."""
+    made = make_context(tmp_path, database_url=database_url)
     yield made
     made.database.dispose()
 
