@@ -32,7 +32,7 @@ def load() -> float:
 
 def busy() -> str | None:
     """A remark where other programs keep the machine so busy that wall times mean little."""
-    if load() <= available_cores() / 2:
+    if load() <= 0.75 * available_cores():
         return None
     return (
         f"the machine was busy with other work (load {load():.1f} on {available_cores()} cores), so that wall times "

@@ -13,9 +13,11 @@ from unittest.mock import patch
 from app.config import Settings
 from app.media.frames import FrameSampler
 from app.media.probe import probe
+from app.models import Job
 from app.services import process_video
 from app.services.cluster import request_clustering
 from app.services.context import Context, build_context
+from app.services.erase import delete_video
 from app.services.ingest import submit_file
 from app.services.jobs import Outcome, get_job, run_job
 from app.storage import people as people_rows
@@ -124,7 +126,7 @@ def _do(context: Context, job_id: str) -> None:
 
 
 def measure(film: Film, engine: FaceEngine, models: Path, runs: int, say: Callable[[str], None]) -> Measured:
-    """Measures a film several times.
+    """Measures a film several times, in a process that has done it once, as a worker has.
 
     Each run measures decoding alone, the models alone and the whole pipeline one after the other, so that a slow
     moment of the machine hits all of them.
@@ -137,44 +139,48 @@ def measure(film: Film, engine: FaceEngine, models: Path, runs: int, say: Callab
         say: Told how far it is.
     """
     say(f"{film.name}: recording")
-    with tempfile.TemporaryDirectory() as folder, recorded() as recording:
-        context = new_context(Path(folder), models, engine)
-        job = get_job(context, ingest_film(context, film))
-        people = _count_people(context)
-        context.database.dispose()
     wall, cpu, steps = [], [], []
-    for number in range(1, runs + 1):
-        parts, by_step = _run(film, engine, models, recording)
-        wall.append(Cost(*(part.wall for part in parts)))
-        cpu.append(Cost(*(part.cpu for part in parts)))
-        steps.append(by_step)
-        say(f"{film.name}: run {number} of {runs}: {wall[-1].total:.2f} s, own cost {wall[-1].own_cost:+.1%}")
-    return Measured(
-        film.name, probe(film.path).duration or 0.0, int(job.done), job.faces_found, people, wall, cpu, steps
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        context = new_context(Path(folder), models, engine)
+        with recorded() as recording:
+            job = get_job(context, ingest_film(context, film))
+        people = _count_people(context)
+        _forget(context, job)
+        for number in range(1, runs + 1):
+            parts, by_step = _run(context, film, recording)
+            wall.append(Cost(*(part.wall for part in parts)))
+            cpu.append(Cost(*(part.cpu for part in parts)))
+            steps.append(by_step)
+            say(f"{film.name}: run {number} of {runs}: {wall[-1].total:.2f} s, own cost {wall[-1].own_cost:+.1%}")
+        context.database.dispose()
+    length = probe(film.path).duration or 0.0
+    return Measured(film.name, length, int(job.done), job.faces_found, people, wall, cpu, steps)
 
 
-def _run(film: Film, engine: FaceEngine, models: Path, recording: Recording) -> tuple[list[Elapsed], dict[str, float]]:
+def _run(context: Context, film: Film, recording: Recording) -> tuple[list[Elapsed], dict[str, float]]:
     with timed() as decode, FrameSampler(film.path, film.interval) as sampler:
         for _ in sampler:
             pass
     detect, embed = replay_models(recording.detect), replay_models(recording.embed)
     networks = replay_networks(recording.phases)
-    with tempfile.TemporaryDirectory() as folder:
-        context = new_context(Path(folder), models, engine)
-        steps = Steps()
-        before = replace(engine.timings)
-        with _counted(steps), timed() as total:
-            ingest_film(context, film, steps)
-        context.database.dispose()
-    after = engine.timings
+    steps, timings = Steps(), context.engine().timings
+    before = replace(timings)
+    with _counted(steps), timed() as total:
+        job_id = ingest_film(context, film, steps)
+    _forget(context, get_job(context, job_id))
     by_step = dict(steps.seconds)
-    by_step["detecting"] = after.detect - before.detect
-    by_step["aligning"] = after.align - before.align
-    by_step["embedding"] = after.embed - before.embed
-    by_step["judging quality"] = after.quality - before.quality
+    by_step["detecting"] = timings.detect - before.detect
+    by_step["aligning"] = timings.align - before.align
+    by_step["embedding"] = timings.embed - before.embed
+    by_step["judging quality"] = timings.quality - before.quality
     by_step["other"] = total.wall - sum(by_step.values())
     return [decode, detect, embed, networks, total], by_step
+
+
+def _forget(context: Context, job: Job) -> None:
+    """Empties the library again, or the next run would find its video there."""
+    if job.video_id is not None:
+        delete_video(context, job.video_id)
 
 
 @contextmanager

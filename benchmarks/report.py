@@ -18,8 +18,8 @@ Each run measures, one after the other: decoding alone (the sampler is read to i
 the detector and the embedder alone, on exactly the pictures and chips that the pipeline gave them; their bare networks
 alone (`session.run` and nothing around it), on exactly the inputs that they got, as parallel as in the pipeline; and
 the whole pipeline on an empty library: the file is copied in and hashed, sampled, faces are found, judged and
-embedded, crops and rows are stored, tracks linked, people grouped. The models are loaded before. Figures are medians
-of the runs, with the lowest and the highest.
+embedded, crops and rows are stored, tracks linked, people grouped. The process has done one video before, as a worker
+has: models are loaded, statements are compiled. Figures are medians of the runs, with the lowest and the highest.
 
 **rest** is the whole less decoding, detector and embedder: what the pipeline adds. **own cost** is rest as a share of
 these three. Decoding runs beside the models in a thread of its own, so on the clock a part of it costs nothing, and
