@@ -56,13 +56,12 @@ def process_video(context: Context, run: JobRun) -> None:
         JobLostError: Another attempt took over.
         JobCancelledError: A person cancelled the job.
     """
-    video, path = _open_video(context, run)
+    video, path = _find_video(context, run)
     interval = float(run.params["interval"])
-    if run.next_sample == 0:
-        _forget_earlier_run(context, run, video.id)
-    run.report(step="looking")
+    info = probe(path)
     with FrameSampler(path, interval, start_sample=run.next_sample) as sampler:
-        run.report(total=sampler.expected_samples)
+        _begin(context, run, video.id, info)  # while the decoder is already at work
+        run.report(step="looking", total=sampler.expected_samples)
         for chunk in _chunks(sampler):
             run.check()
             _look_at_chunk(context, run, video, chunk)
@@ -72,17 +71,23 @@ def process_video(context: Context, run: JobRun) -> None:
     _finish(context, run, video.id, interval, warning)
 
 
-def _open_video(context: Context, run: JobRun) -> tuple[Video, Path]:
+def _find_video(context: Context, run: JobRun) -> tuple[Video, Path]:
     with context.database.session() as session:
         video = video_rows.get(session, run.video_id) if run.video_id is not None else None
     if video is None or video.blob_key is None or not context.blobs.exists(video.blob_key):
         raise NotFoundError("The video's file is no longer in the library. Add the video again.")
-    path = context.blobs.path(video.blob_key)
-    info = probe(path)
+    return video, context.blobs.path(video.blob_key)
+
+
+def _begin(context: Context, run: JobRun, video_id: int, info: VideoInfo) -> None:
+    """Describes the video. A first attempt starts from nothing: faces of an earlier run of this video go."""
     with context.database.write() as session:
         run.fence(session)
-        session.execute(update(Video).where(Video.id == video.id).values(**_described(info)))
-    return video, path
+        session.execute(update(Video).where(Video.id == video_id).values(**_described(info)))
+        if run.next_sample == 0:
+            video_rows.delete_findings(session, video_id)
+    if run.next_sample == 0:
+        context.blobs.delete_tree(f"faces/{video_id}")
 
 
 def _described(info: VideoInfo) -> dict[str, object]:
@@ -93,14 +98,6 @@ def _described(info: VideoInfo) -> dict[str, object]:
         "frame_rate": info.frame_rate,
         "codec": info.codec,
     }
-
-
-def _forget_earlier_run(context: Context, run: JobRun, video_id: int) -> None:
-    """A first attempt starts from nothing: faces of an earlier run of this video go."""
-    with context.database.write() as session:
-        run.fence(session)
-        video_rows.delete_findings(session, video_id)
-    context.blobs.delete_tree(f"faces/{video_id}")
 
 
 def _chunks(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
