@@ -22,7 +22,6 @@ def test_a_repeated_film_has_the_length_that_was_asked_for(tmp_path: Path) -> No
     assert [child.name for child in tmp_path.iterdir()] == ["film.mp4"]
 
 
-@pytest.mark.serial
 def test_the_small_form_measures_and_writes_its_report(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", "--quick", "--write", str(tmp_path)]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=300)
