@@ -24,13 +24,15 @@ class Peak:
 
     Attributes:
         start_mib: Peak resident memory in MiB once the program was loaded, before any work.
-        mib: Peak resident memory in MiB at the end.
+        video_mib: Peak resident memory in MiB when the video's job was done; must not depend on the video's length.
+        mib: The same at the end, when the library was grouped: that grows with the tracks of the whole library.
         frames: Samples that were looked at.
         faces: Faces that were found.
         seconds: Wall time of the work, loading the networks included.
     """
 
     start_mib: float
+    video_mib: float
     mib: float
     frames: int
     faces: int
@@ -51,7 +53,7 @@ def measure(films: dict[str, Film], models: Path, runs: int, say: Callable[[str]
         for name, film in films.items():
             peak = _measure_apart(film, models)
             peaks[name].append(peak)
-            say(f"memory, {name}: run {number} of {runs}: {peak.mib:.0f} MiB ({peak.frames} frames)")
+            say(f"memory, {name}: run {number} of {runs}: {peak.video_mib:.0f} MiB ({peak.frames} frames)")
     return peaks
 
 
@@ -81,10 +83,11 @@ def main() -> None:
     start, began = _peak_mib(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         context = new_context(Path(folder), wanted.models)
-        job = get_job(context, ingest_film(context, Film(wanted.path.name, wanted.path, wanted.interval)))
+        film, looked = Film(wanted.path.name, wanted.path, wanted.interval), []
+        job = get_job(context, ingest_film(context, film, on_looked=lambda: looked.append(_peak_mib())))
         context.database.dispose()
     seconds = time.perf_counter() - began
-    print(json.dumps(asdict(Peak(start, _peak_mib(), int(job.done), job.faces_found, seconds))))
+    print(json.dumps(asdict(Peak(start, looked[0], _peak_mib(), int(job.done), job.faces_found, seconds))))
 
 
 if __name__ == "__main__":

@@ -105,8 +105,12 @@ def load_engine(models: Path) -> FaceEngine:
     return engine
 
 
-def ingest_film(context: Context, film: Film, steps: Steps | None = None) -> str:
+def ingest_film(
+    context: Context, film: Film, steps: Steps | None = None, on_looked: Callable[[], None] = lambda: None
+) -> str:
     """Takes a file in, looks at it and groups the library, as workers do; returns the job's id.
+
+    ``on_looked`` is called when the video's own job is done, before the library is grouped.
 
     Raises:
         RuntimeError: A job did not succeed.
@@ -115,6 +119,7 @@ def ingest_film(context: Context, film: Film, steps: Steps | None = None) -> str
     with steps.step("copying the file in"):
         job_id = submit_file(context, film.path, interval=film.interval).job_id
     _do(context, job_id)
+    on_looked()
     with steps.step("grouping"):
         _do(context, request_clustering(context))
     return job_id

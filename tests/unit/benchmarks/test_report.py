@@ -16,7 +16,7 @@ RUNS = [Cost(1.0, 2.0, 1.0, 2.5, 4.2), Cost(1.0, 2.0, 1.0, 2.5, 4.4), Cost(1.0, 
 DEAR = [Cost(1.0, 2.0, 1.0, 2.5, 4.8)]
 FILM = Measured("film.mp4", 20.0, 10, 40, 2, wall=RUNS, cpu=DEAR, steps=[dict.fromkeys(STEPS, 0.05)])
 FILMS = [FILM, replace(FILM, name="dear.mp4", wall=DEAR)]
-PEAKS = {"short": [Peak(100.0, 300.0, 60, 90, 5.0)], "long": [Peak(100.0, 306.0, 1800, 2700, 150.0)]}
+PEAKS = {"short": [Peak(100.0, 300.0, 301.0, 60, 90, 5.0)], "long": [Peak(100.0, 306.0, 350.0, 1800, 2700, 150.0)]}
 
 
 def _rows(text: str) -> list[list[str]]:
