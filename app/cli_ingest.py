@@ -30,6 +30,7 @@ class Result:
     job_id: str | None = None
     faces: int = 0
     duplicate: bool = False
+    interval: float | None = None
     note: str | None = None
     error: str | None = None
 
@@ -63,7 +64,8 @@ class IngestReport:
                 console.print(f"[red]✗[/red] {result.source}: {result.error}", highlight=False)
             else:
                 faces = "1 face" if result.faces == 1 else f"{result.faces} faces"
-                remark = " (was in the library already)" if result.duplicate else ""
+                # An interval that was asked for does not apply to what is there; do not leave people guessing.
+                remark = f" (in the library already, looked at every {result.interval:g} s)" if result.duplicate else ""
                 note = f" [yellow]{result.note}[/yellow]" if result.note else ""
                 console.print(f"[green]✓[/green] {result.source}: {faces}{remark}{note}", highlight=False)
         if self.summary:
@@ -125,6 +127,7 @@ def _ingest_one(context: Context, source: str, interval: float | None, progress:
         job_id=job.id,
         faces=job.faces_found,
         duplicate=submission.duplicate,
+        interval=job.params.get("interval"),
         note=job.note,
         error=(job.error or "The job was cancelled.") if failed else None,
     )

@@ -89,6 +89,8 @@ def test_the_same_film_again_is_recognised(faaaaaces: Command, films: Path) -> N
     second = json.loads(faaaaaces("ingest", films / "both.mp4", "--json").stdout)["videos"][0]
     assert (first["duplicate"], second["duplicate"]) == (False, True)
     assert first["video_id"] == second["video_id"]
+    told = faaaaaces("ingest", "--interval", "0.5", films / "both.mp4").stdout
+    assert "in the library already, looked at every 1 s" in " ".join(told.split())
 
 
 def test_one_bad_source_does_not_stop_the_others(faaaaaces: Command, films: Path, tmp_path: Path) -> None:
