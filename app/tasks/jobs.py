@@ -17,19 +17,20 @@ def register(celery: Celery, context: Context) -> None:
         celery: The application.
         context: What the services work with.
     """
+    # shared=False: Celery would hand these, with this context in them, to every other application of the process
 
-    @celery.task(name="run_job")  # type: ignore[untyped-decorator]
+    @celery.task(name="run_job", shared=False)  # type: ignore[untyped-decorator]
     def _run_job(job_id: str) -> str:
         return run_job(context, job_id).value
 
-    @celery.task(name="recover")  # type: ignore[untyped-decorator]
+    @celery.task(name="recover", shared=False)  # type: ignore[untyped-decorator]
     def _recover() -> int:
         return len(recover_jobs(context))
 
-    @celery.task(name="clean")  # type: ignore[untyped-decorator]
+    @celery.task(name="clean", shared=False)  # type: ignore[untyped-decorator]
     def _clean() -> int:
         return clean_up(context)
 
-    @celery.task(name="cluster_periodically")  # type: ignore[untyped-decorator]
+    @celery.task(name="cluster_periodically", shared=False)  # type: ignore[untyped-decorator]
     def _cluster_periodically() -> str | None:
         return request_clustering_of_news(context)
