@@ -12,8 +12,8 @@ from unittest.mock import patch
 
 import numpy.typing as npt
 
-from app.vision.embed import DlibEmbedder
-from app.vision.mtcnn import MtcnnDetector
+from app.vision.detectors.mtcnn import MtcnnDetector
+from app.vision.embedders.dlib_resnet import DlibEmbedder
 from app.vision.runtime import OnnxSession, available_cores
 from benchmarks.clock import Elapsed, timed
 

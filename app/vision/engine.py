@@ -15,15 +15,18 @@ import numpy as np
 
 from app.domain import BoundingBox, Detection, Face, FloatArray, Image
 from app.errors import InvalidInputError
-from app.vision.align import align
-from app.vision.embed import DlibEmbedder
-from app.vision.mtcnn import MtcnnDetector
+from app.vision.align import DLIB_TEMPLATE, align
+from app.vision.build import build_detector, build_embedder
+from app.vision.files import ModelFiles
 from app.vision.packs import Pack
 from app.vision.quality import assess
+from app.vision.runtime import RuntimeOptions
 
 # In a picture that was shrunk for detection, looking for smaller faces than this takes most of the time and
 # finds almost only faces that are too blurred to be told apart.
 _SMALLEST_IN_SHRUNK = 20
+_WARM_UP_SIDE = 150
+_SOMEWHERE = Detection(BoundingBox(25, 25, 125, 125), DLIB_TEMPLATE, 1.0)
 
 
 @dataclass
@@ -68,8 +71,9 @@ class FaceEngine:
     def __init__(
         self,
         pack: Pack,
-        cache_dir: Path,
+        files: ModelFiles | Path,
         *,
+        runtime: RuntimeOptions | None = None,
         detection_size: int = 640,
         confidence: float = 0.7,
         min_face_size: int = 20,
@@ -78,7 +82,8 @@ class FaceEngine:
 
         Args:
             pack: What to load.
-            cache_dir: Folder for rebuilt models.
+            files: Where weights lie; a folder stands for the usual layout within it.
+            runtime: How networks are run; as suits this machine when ``None``.
             detection_size: Longest side in pixels of the picture the detector sees; smaller pictures are not enlarged.
             confidence: Lowest detector confidence, 0..1, of a face that is returned.
             min_face_size: Smallest face to look for, in pixels of the source picture.
@@ -91,16 +96,18 @@ class FaceEngine:
         self._detection_size = detection_size
         self._confidence = confidence
         self._min_face_size = min_face_size
-        self._detector = MtcnnDetector(cache_dir)
-        self._embedder = DlibEmbedder(cache_dir)
+        files = ModelFiles.within(files) if isinstance(files, Path) else files
+        runtime = runtime or RuntimeOptions()
+        self._detector = build_detector(pack, files, runtime)
+        self._embedder = build_embedder(pack, files, runtime)
         self._lock = threading.Lock()
 
     def warm_up(self) -> None:
         """Runs the networks once, so that the first real picture does not pay for their set-up."""
-        side = self._embedder.chip_size
+        blank = np.zeros((_WARM_UP_SIDE, _WARM_UP_SIDE, 3), np.uint8)
         with self._lock:
-            self._detector.detect([np.zeros((side, side, 3), np.uint8)], min_face_size=40, confidence=0.9)
-            self._embedder.embed(np.zeros((1, side, side, 3), np.uint8))
+            self._detector.detect([blank], min_face_size=40, confidence=0.9)
+            self._embedder.embed(self._embedder.cut(blank, _SOMEWHERE)[None])
 
     def analyse(self, images: Sequence[Image]) -> list[list[Face]]:
         """Finds, judges and embeds all faces of some pictures; the embedder runs over the faces of all at once.
@@ -146,15 +153,21 @@ class FaceEngine:
         if not places:
             return []
         with self._timed("align"):
-            chips = np.stack([align(images[index], detection.landmarks) for index, detection in places])
+            chips = [self._embedder.cut(images[index], detection) for index, detection in places]
         with self._timed("embed"):
-            embeddings = self._embedder.embed(chips)
+            embeddings = self._embedder.embed(np.stack(chips))
             presence = self._embedder.presence(embeddings)
         with self._timed("quality"):
+            # what is judged is dlib's view of a face, whatever the embedder sees
+            views = (
+                chips
+                if self._embedder.template is DLIB_TEMPLATE
+                else [align(images[index], detection.landmarks) for index, detection in places]
+            )
             return [
-                Face(detection, assess(images[index], detection, chip, present), embedding)
-                for (index, detection), chip, present, embedding in zip(
-                    places, chips, presence.tolist(), embeddings, strict=True
+                Face(detection, assess(images[index], detection, view, present), embedding)
+                for (index, detection), view, present, embedding in zip(
+                    places, views, presence.tolist(), embeddings, strict=True
                 )
             ]
 

@@ -28,6 +28,8 @@ class Pack:
         track_noise: Distance by which two faces of one track differ on average, for means that are compared as
             single faces are.
         face_grouping_distance: What :attr:`grouping_distance` is for such means.
+        flip: Whether an embedding is the mean of the chip's and its mirror image's.
+        compatible: Whether faces are cut and scaled as DeepFace does it, to match embeddings made with it.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Pack:
     similarity_scale: float
     track_noise: float
     face_grouping_distance: float
+    flip: bool = True
+    compatible: bool = False
 
     @overload
     def similarity(self, distance: float) -> float: ...

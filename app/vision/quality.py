@@ -75,7 +75,7 @@ def assess(image: Image, detection: Detection, chip: Image, presence: float) -> 
         detection: The face, in pixels of ``image``.
         chip: ``uint8`` (150, 150, 3) RGB, the aligned face.
         presence: Cosine distance from the face's embedding to the nearest answer of the embedder to a chip without a
-            face; see :meth:`app.vision.embed.DlibEmbedder.presence`.
+            face; see :meth:`app.vision.embedders.dlib_resnet.DlibEmbedder.presence`.
 
     Returns:
         The score is the geometric mean of all measures. There is a reason for each measure under its limit; where all

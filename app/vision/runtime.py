@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,17 @@ def _container_quota() -> float | None:
         # no control group, or the word "max" for "no limit"
         return None
     return cores if cores > 0 else None
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """How networks are run; the same for all of an engine.
+
+    Attributes:
+        threads: Threads for one operator; all cores this process may use when ``None``.
+    """
+
+    threads: int | None = None
 
 
 class OnnxSession:

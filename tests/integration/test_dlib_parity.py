@@ -10,8 +10,8 @@ import pytest
 from PIL import Image as PilImage
 
 from app.vision.align import align
-from app.vision.dlib_weights import find_weights
-from app.vision.embed import DlibEmbedder
+from app.vision.embedders.dlib_resnet import DlibEmbedder
+from app.vision.embedders.dlib_weights import find_weights
 
 dlib = pytest.importorskip("dlib", reason="dlib-bin, a test dependency, is not installed")
 

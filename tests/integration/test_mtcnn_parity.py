@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as PilImage
 
 from app.domain import Image
-from app.vision.mtcnn import MtcnnDetector
+from app.vision.detectors.mtcnn import MtcnnDetector
 
 CONFIDENCE = 0.7
 MIN_FACE_SIZE = 20

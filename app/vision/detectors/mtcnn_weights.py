@@ -21,7 +21,7 @@ import numpy as np
 
 from app.domain import FloatArray
 from app.errors import ModelError
-from app.vision.mtcnn_graph import NetName, build_net
+from app.vision.detectors.mtcnn_graph import NetName, build_net
 from app.vision.weights_cache import load_or_build
 
 # Raise when the graphs that mtcnn_graph makes change.
@@ -36,7 +36,7 @@ def load_net(cache_dir: Path, name: NetName) -> bytes:
         name: ``pnet``, ``rnet`` or ``onet``.
 
     Returns:
-        The model; inputs and outputs as :func:`app.vision.mtcnn_graph.build_net` describes them.
+        The model; inputs and outputs as :func:`app.vision.detectors.mtcnn_graph.build_net` describes them.
 
     Raises:
         ModelError: The ``mtcnn`` package is missing, or its files are not what this program knows.

@@ -8,9 +8,10 @@ import pytest
 
 from app.errors import InvalidInputError
 from app.vision.align import align
-from app.vision.blanks import blank_chips
-from app.vision.embed import DlibEmbedder, to_unit_length
+from app.vision.embedders.blanks import blank_chips
+from app.vision.embedders.dlib_resnet import DlibEmbedder
 from app.vision.packs import BUNDLED
+from app.vision.parts import to_unit_length
 
 # Where a five-point detector sees the faces of the two pictures; read off them.
 ASTRONAUT = np.array([[204, 100], [245, 102], [224, 126], [202, 139], [244, 140]], np.float32)

@@ -6,8 +6,8 @@ import onnx
 import pytest
 
 from app.errors import ModelError
-from app.vision import dlib_weights
-from app.vision.dlib_graph import build_onnx
+from app.vision.embedders import dlib_weights
+from app.vision.embedders.dlib_graph import build_onnx
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):

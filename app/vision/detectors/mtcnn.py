@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from app.domain import BoundingBox, Detection, FloatArray, Image
-from app.vision import mtcnn_stages as stages
 from app.vision.boxes import Boxes, square, suppress
-from app.vision.mtcnn_graph import NetName
-from app.vision.mtcnn_stages import Floats, Level
-from app.vision.mtcnn_weights import load_net
+from app.vision.detectors import mtcnn_stages as stages
+from app.vision.detectors.mtcnn_graph import NetName
+from app.vision.detectors.mtcnn_stages import Floats, Level
+from app.vision.detectors.mtcnn_weights import load_net
 from app.vision.runtime import OnnxSession, available_cores
 
 # The package's defaults for the first two nets; the third's threshold is the caller's ``confidence``.

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from app.domain import FloatArray
+from app.domain import Detection, FloatArray, Image
 from app.errors import InvalidInputError
-from app.vision import dlib_graph
-from app.vision.blanks import blank_chips
-from app.vision.dlib_weights import CHIP_SIZE
+from app.vision.align import DLIB_TEMPLATE, align
+from app.vision.embedders import dlib_graph
+from app.vision.embedders.blanks import blank_chips
+from app.vision.embedders.dlib_weights import CHIP_SIZE
+from app.vision.parts import to_unit_length
 from app.vision.runtime import OnnxSession
 from app.vision.weights_cache import load_or_build
 
 _BATCH = 32  # more saves no time on a CPU and only takes memory
-_SHORTEST = 1e-6
 
 
 class DlibEmbedder:
@@ -26,10 +27,12 @@ class DlibEmbedder:
     Attributes:
         dimension: Length of a vector.
         chip_size: Side of the chips it takes, in pixels.
+        template: Where the landmarks lie in a chip.
     """
 
     dimension = dlib_graph.DIMENSION
     chip_size = CHIP_SIZE
+    template: FloatArray | None = DLIB_TEMPLATE
 
     def __init__(self, cache_dir: Path, *, threads: int | None = None) -> None:
         """Loads the model; rebuilds it first where the cache does not hold it.
@@ -49,6 +52,10 @@ class DlibEmbedder:
     def seconds(self) -> float:
         """Wall time spent in the model so far."""
         return self._session.seconds
+
+    def cut(self, image: Image, detection: Detection) -> Image:
+        """See :meth:`app.vision.parts.Embedder.cut`; the chip is ``uint8`` (150, 150, 3)."""
+        return align(image, detection.landmarks)
 
     def describe(self, chips: npt.NDArray[np.uint8]) -> FloatArray:
         """Computes dlib's own descriptors, whose length is 1.2 to 1.7.
@@ -100,12 +107,6 @@ class DlibEmbedder:
             return np.empty(0, np.float32)
         nearest: FloatArray = (embeddings @ self._blanks.T).max(1)
         return np.asarray(1.0 - nearest, np.float32)
-
-
-def to_unit_length(vectors: FloatArray) -> FloatArray:
-    """Divides vectors (..., d) by their length; the result is ``float32`` of the same shape."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, _SHORTEST), np.float32)
 
 
 def _split(chips: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.uint8]]:

@@ -5,7 +5,7 @@ import pytest
 
 from app.domain import FloatArray
 from app.errors import ModelError
-from app.vision.mtcnn_graph import build_net
+from app.vision.detectors.mtcnn_graph import build_net
 from app.vision.runtime import OnnxSession
 
 SHAPES = {

@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.vision.mtcnn_stages import Level, crop, place_landmarks, probability, propose, pyramid, refine, shrink
+from app.vision.detectors.mtcnn_stages import (
+    Level,
+    crop,
+    place_landmarks,
+    probability,
+    propose,
+    pyramid,
+    refine,
+    shrink,
+)
 
 
 @pytest.mark.parametrize(

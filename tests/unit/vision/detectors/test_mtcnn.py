@@ -8,7 +8,7 @@ import pytest
 
 from app.domain import Detection, Image
 from app.vision.boxes import overlap
-from app.vision.mtcnn import MtcnnDetector
+from app.vision.detectors.mtcnn import MtcnnDetector
 
 
 @pytest.fixture(scope="module")

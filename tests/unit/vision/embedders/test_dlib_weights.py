@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from app.errors import ModelError
-from app.vision import dlib_weights
-from app.vision.dlib_weights import find_weights, read_network
+from app.vision.embedders import dlib_weights
+from app.vision.embedders.dlib_weights import find_weights, read_network
 
 
 def number(value: int) -> bytes:

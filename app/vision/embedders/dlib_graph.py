@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from app.errors import ModelError
-from app.vision.dlib_weights import CHIP_SIZE, Layer, Network, find_weights, read_network
+from app.vision.embedders.dlib_weights import CHIP_SIZE, Layer, Network, find_weights, read_network
 
 DIMENSION = 128
 INPUT_NAME = "chips"

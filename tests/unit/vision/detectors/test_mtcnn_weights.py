@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from app.errors import ModelError
-from app.vision import mtcnn_weights
-from app.vision.mtcnn_weights import load_net, read_weights
+from app.vision.detectors import mtcnn_weights
+from app.vision.detectors.mtcnn_weights import load_net, read_weights
 
 
 def package_file(name: str) -> Path:
@@ -114,7 +114,7 @@ def test_a_missing_package_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_package_itself_is_never_imported(tmp_path: Path):
     program = (
-        "import sys, pathlib; from app.vision.mtcnn import MtcnnDetector; MtcnnDetector(pathlib.Path(sys.argv[1]));"
+        "import sys, pathlib; from app.vision.detectors.mtcnn import MtcnnDetector; MtcnnDetector(pathlib.Path(sys.argv[1]));"
         "print(sorted({'mtcnn', 'tensorflow', 'keras', 'joblib'} & set(sys.modules)))"
     )
     done = subprocess.run(

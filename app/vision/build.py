@@ -1,0 +1,54 @@
+"""Makes detectors and embedders by their names in a pack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from app.errors import ConfigError
+from app.vision.detectors.mtcnn import MtcnnDetector
+from app.vision.embedders.dlib_resnet import DlibEmbedder
+from app.vision.files import ModelFiles
+from app.vision.packs import Pack
+from app.vision.parts import Detector, Embedder
+from app.vision.runtime import RuntimeOptions
+
+Maker = TypeVar("Maker")
+DetectorMaker = Callable[[Pack, ModelFiles, RuntimeOptions], Detector]
+EmbedderMaker = Callable[[Pack, ModelFiles, RuntimeOptions], Embedder]
+
+_DETECTORS: dict[str, DetectorMaker] = {
+    "mtcnn": lambda _pack, files, _runtime: MtcnnDetector(files.cache),
+}
+
+_EMBEDDERS: dict[str, EmbedderMaker] = {
+    "dlib-resnet-v1": lambda _pack, files, _runtime: DlibEmbedder(files.cache),
+}
+
+
+def build_detector(pack: Pack, files: ModelFiles, runtime: RuntimeOptions) -> Detector:
+    """Loads the detector of a pack.
+
+    Raises:
+        ConfigError: The pack names a detector that does not exist.
+        ModelError: Its weights are missing or damaged; the message says how to get them.
+    """
+    return _find(_DETECTORS, pack.detector, "detector")(pack, files, runtime)
+
+
+def build_embedder(pack: Pack, files: ModelFiles, runtime: RuntimeOptions) -> Embedder:
+    """Loads the embedder of a pack.
+
+    Raises:
+        ConfigError: The pack names an embedder that does not exist.
+        ModelError: Its weights are missing or damaged; the message says how to get them.
+    """
+    return _find(_EMBEDDERS, pack.embedder, "embedder")(pack, files, runtime)
+
+
+def _find(makers: dict[str, Maker], name: str, noun: str) -> Maker:
+    # "deepface:dlib" is made by the maker of "deepface"
+    maker = makers.get(name) or makers.get(name.partition(":")[0])
+    if maker is None:
+        raise ConfigError(f"There is no {noun} {name!r}. Known ones: {', '.join(sorted(makers))}.")
+    return maker

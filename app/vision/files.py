@@ -1,0 +1,32 @@
+"""Where model files lie. The engine is told; it never asks the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Folders with weights.
+
+    Attributes:
+        cache: Graphs that are rebuilt from weights and may be deleted at any time.
+        imported: Files that the user added with ``faaaaaces models import``.
+        deepface: DeepFace's own weight store, ``<DEEPFACE_HOME>/.deepface/weights``.
+    """
+
+    cache: Path
+    imported: Path
+    deepface: Path
+
+    @classmethod
+    def within(cls, folder: Path, deepface_home: Path | None = None) -> ModelFiles:
+        """The usual layout.
+
+        Args:
+            folder: Folder for everything of ours; made when something is written.
+            deepface_home: What ``DEEPFACE_HOME`` names; the user's home when ``None``, as in DeepFace itself.
+        """
+        home = deepface_home or Path.home()
+        return cls(cache=folder, imported=folder / "imported", deepface=home / ".deepface" / "weights")
