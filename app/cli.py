@@ -2,68 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from app import __version__
+from app.cli_base import open_context, plain_errors, print_json
 from app.cli_ingest import ingest_all
-from app.config import PROJECT_ROOT, load_settings
-from app.errors import AppError
-from app.log import configure_logging
+from app.cli_models import models
+from app.config import PROJECT_ROOT
 from app.media.images import decode_image
 from app.services.cluster import cluster_library
-from app.services.context import Context, build_context
+from app.services.context import Context
 from app.services.export import export_faces
 from app.services.library.people import list_people
 from app.services.search import FaceMatches, search_faces
 from app.storage.views.shapes import Page, PersonRow
 
-P = ParamSpec("P")
-R = TypeVar("R")
 PAGE_SIZE = 500
-
-
-def _open() -> Context:
-    settings = load_settings()
-    configure_logging(os.environ.get("LOG_LEVEL", "WARNING"))
-    context = build_context(settings)
-    context.database.upgrade()
-    return context
-
-
-def _plain_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turns our errors into one line on the error stream and exit status 1."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except AppError as error:
-            _stop(error.message)
-        except BrokenPipeError:  # such as `faaaaaces export faces --format csv | head`
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - keeps Python from flushing into the closed pipe
-            sys.exit(0)
-
-    return run
-
-
-def _stop(message: str) -> NoReturn:
-    click.echo(f"faaaaaces: {message}", err=True)
-    sys.exit(1)
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,13 +42,13 @@ def main() -> None:
 @click.argument("sources", nargs=-1, required=True, metavar="PATH|URL...")
 @click.option("--interval", type=float, help="Seconds between the frames that are looked at; 0.5 is allowed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@_plain_errors
+@plain_errors
 def ingest(sources: tuple[str, ...], interval: float | None, as_json: bool) -> None:
     """Adds videos, folders of videos or addresses, and finds the faces in them."""
     console = Console(stderr=True)
-    report = ingest_all(_open(), sources, interval, console)
+    report = ingest_all(open_context(), sources, interval, console)
     if as_json:
-        _print_json(report.as_dict())
+        print_json(report.as_dict())
     else:
         report.print(Console())
     if report.failed:
@@ -94,12 +57,12 @@ def ingest(sources: tuple[str, ...], interval: float | None, as_json: bool) -> N
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@_plain_errors
+@plain_errors
 def cluster(as_json: bool) -> None:
     """Groups all faces of the library anew; people keep their names."""
-    summary = cluster_library(_open())
+    summary = cluster_library(open_context())
     if as_json:
-        _print_json(vars(summary))
+        print_json(vars(summary))
     else:
         click.echo(
             f"{summary.people} people in {summary.tracks} tracks; {summary.new_people} new, "
@@ -109,12 +72,12 @@ def cluster(as_json: bool) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@_plain_errors
+@plain_errors
 def people(as_json: bool) -> None:
     """Lists the people of the library, most seen first."""
-    found = list(_all_people(_open()))
+    found = list(_all_people(open_context()))
     if as_json:
-        _print_json([_person_as_dict(person) for person in found])
+        print_json([_person_as_dict(person) for person in found])
         return
     if not found:
         click.echo("Nobody yet. Add a video: faaaaaces ingest FILE")
@@ -159,10 +122,10 @@ def export() -> None:
 
 @export.command("faces")
 @click.option("--format", "format_name", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
-@_plain_errors
+@plain_errors
 def export_faces_command(format_name: str) -> None:
     """Every face: video, time, box, confidence, quality, track, person and name."""
-    for piece in export_faces(_open(), "json" if format_name == "json" else "csv"):
+    for piece in export_faces(open_context(), "json" if format_name == "json" else "csv"):
         sys.stdout.write(piece)
     sys.stdout.flush()
 
@@ -171,12 +134,12 @@ def export_faces_command(format_name: str) -> None:
 @click.argument("image", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--top", default=10, show_default=True, help="How many moments to show for each face.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@_plain_errors
+@plain_errors
 def search(image: Path, top: int, as_json: bool) -> None:
     """Finds the people of a picture in the library: who, and when."""
-    results = search_faces(_open(), decode_image(image.read_bytes()), top=top)
+    results = search_faces(open_context(), decode_image(image.read_bytes()), top=top)
     if as_json:
-        _print_json([_matches_as_dict(result) for result in results])
+        print_json([_matches_as_dict(result) for result in results])
         return
     if not results:
         click.echo("There is no face in this picture.")
@@ -215,6 +178,9 @@ def _matches_as_dict(result: FaceMatches) -> dict[str, Any]:
             for moment in result.moments
         ],
     }
+
+
+main.add_command(models)
 
 
 @main.command()
