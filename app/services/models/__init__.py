@@ -1,0 +1,1 @@
+"""Files of networks: found, fetched, imported, checked and chosen."""
