@@ -68,7 +68,9 @@ install() {
 }
 
 stamp=$venv/.installed-${requirements%.txt}
-wanted=$(cat "$requirements" pyproject.toml scripts/setup.sh | sha256sum)
+torch=""
+[ "$requirements" != requirements-dev.txt ] || torch=requirements-torch.txt
+wanted=$(cat "$requirements" $torch pyproject.toml scripts/setup.sh | sha256sum)
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && recent "$venv/bin/python"; then
     exit 0
 fi
@@ -79,6 +81,7 @@ say "Installing the packages of $requirements ..."
 "$venv/bin/python" -m pip install --quiet "uv==$uv_version" || say "uv cannot be had here."
 configure_uv
 install -r "$requirements"
+[ -z "$torch" ] || "$venv/bin/python" -m pip install --quiet -r "$torch"
 install --no-deps --editable .
 printf '%s' "$wanted" >"$stamp"
 say "Set up in $((SECONDS - begun)) s."

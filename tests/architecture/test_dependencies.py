@@ -89,7 +89,7 @@ def _imported(folder: str) -> set[str]:
     [
         pytest.param("app", ["requirements.in"], id="the program"),
         pytest.param("migrations", ["requirements.in"], id="the migrations"),
-        pytest.param("tests", ["requirements.in", "requirements-dev.in"], id="the tests"),
+        pytest.param("tests", ["requirements.in", "requirements-dev.in", "requirements-torch.txt"], id="the tests"),
     ],
 )
 def test_what_is_imported_is_asked_for_by_name(folder: str, files: list[str]) -> None:
