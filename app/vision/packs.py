@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
 
 from app.domain import FloatArray
 from app.errors import ConfigError
+from app.vision.calibration import Calibration, load_calibration
+from app.vision.files import ModelFiles
+from app.vision.pack_table import (
+    DEEPFACE_DETECTORS,
+    DEEPFACE_MODELS,
+    DETECTORS,
+    EMBEDDERS,
+    PACKS,
+    Figures,
+    deepface_figures,
+)
+
+DEEPFACE = "deepface:"
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,8 @@ class Pack:
         face_grouping_distance: What :attr:`grouping_distance` is for such means.
         flip: Whether an embedding is the mean of the chip's and its mirror image's.
         compatible: Whether faces are cut and scaled as DeepFace does it, to match embeddings made with it.
+        calibrated: Whether the distances were measured; ``False`` where they follow from a published threshold, so that
+            ``faaaaaces eval`` with pictures of one's own is worth while.
     """
 
     name: str
@@ -44,6 +59,7 @@ class Pack:
     face_grouping_distance: float
     flip: bool = True
     compatible: bool = False
+    calibrated: bool = True
 
     @overload
     def similarity(self, distance: float) -> float: ...
@@ -98,48 +114,105 @@ class Pack:
         return self.distance_at(similarity) / self.same_person_distance * self.grouping_distance
 
 
-# How the bundled pack's figures were found, on usable faces (120 of 22 people):
-#
-# Unit length costs nothing: of 234 pairs of stills of one person, 100 % are found where 1 % of 2847 pairs of strangers
-# pass, 98.7 % where 0.1 % do; with dlib's plain vectors and L2 it is 100 % and 98.3 %. Subtracting a mean first helps
-# on the people it was taken from and harms on others.
-#
-# same_person_distance: a logistic curve fitted to same and different pairs, both weighed alike, has its middle at 0.089
-# (stills) and 0.084..0.092 (video too). At 0.088 all pairs of stills are found with 0.25 % of strangers; 3.4 % where
-# young men filmed by one camera are among them. The width is that of the fit with video.
-#
-# grouping_distance: the means of 19 tracks of 10 people sampled as usual (twelve clips at 1 s, a concert at 0.5 s) group
-# without a fault from 0.0285 to 0.052; the most unlike two of one person are 0.028 apart (0.021 among the clips), the
-# most alike of two people 0.044. Over other phases and rates down to 0.1 s, 0.041..0.048 is right most often.
-#
-# track_noise, face_grouping_distance: 0.025 is the median within a track. With 0.02 the same tracks group without a
-# fault from 0.042 to 0.064; where the concert's singer is torn into three tracks, from 0.0525 (0.049 with tracks weighed
-# by their faces). The most alike clips of two people are 0.0555 apart, and must stay apart also while they are alone in
-# the library. At 0.054, 37 of 56 samplings at 0.25 to 2 s are without a fault and none merges two people; without the
-# correction it is 28.
-BUNDLED = Pack(
-    name="bundled",
-    space="dlib-resnet-v1/mtcnn-5-points",
-    detector="mtcnn",
-    embedder="dlib-resnet-v1",
-    dimension=128,
-    same_person_distance=0.088,
-    grouping_distance=0.042,
-    similarity_scale=0.009,
-    track_noise=0.02,
-    face_grouping_distance=0.054,
-)
+def get_pack(name: str, *, compatible: bool = False, flip: bool | None = None) -> Pack:
+    """Finds a pack by its name, with the figures that come with this program.
 
-_PACKS = {pack.name: pack for pack in (BUNDLED,)}
-
-
-def get_pack(name: str) -> Pack:
-    """Finds a pack by its name.
+    Args:
+        name: One of :data:`app.vision.pack_table.PACKS`; ``deepface:<detector>/<model>`` with DeepFace's own names; or
+            ``<detector>+<embedder>``.
+        compatible: Whether faces are cut and scaled as DeepFace does it.
+        flip: Whether an embedding is the mean of the chip's and its mirror image's; as suits the embedder when ``None``.
 
     Raises:
-        ConfigError: There is no such pack.
+        ConfigError: There is no such pack, or it cannot be had that way.
     """
-    try:
-        return _PACKS[name]
-    except KeyError as error:
-        raise ConfigError(f"There is no pack {name!r}. Known packs: {', '.join(sorted(_PACKS))}.") from error
+    detector, embedder, figures = _parts_of(name)
+    wanted = figures.flip if flip is None else flip
+    if compatible:
+        figures, wanted = _as_deepface(name, figures, flip=flip), False
+    elif wanted != figures.flip:
+        if not figures.can_flip:
+            raise ConfigError(f"The pack {name!r} cannot be had with flip averaging switched; leave it as it is.")
+        figures = replace(figures, space=f"{figures.space}/{'mirror' if wanted else 'plain'}")
+    return Pack(
+        name=name,
+        space=figures.space,
+        detector=detector,
+        embedder=embedder,
+        dimension=figures.dimension,
+        same_person_distance=figures.same_person_distance,
+        grouping_distance=figures.grouping_distance,
+        similarity_scale=figures.similarity_scale,
+        track_noise=figures.track_noise,
+        face_grouping_distance=figures.face_grouping_distance,
+        flip=wanted,
+        compatible=compatible,
+        calibrated=figures.calibrated,
+    )
+
+
+def load_pack(name: str, files: ModelFiles, *, compatible: bool = False, flip: bool | None = None) -> Pack:
+    """Finds a pack as :func:`get_pack` does, with the figures measured on this machine where there are some.
+
+    Where ``faaaaaces eval --save`` stored a calibration for the pack's space, it replaces the distances; those of
+    grouping, which it cannot measure, keep their proportion.
+
+    Args:
+        name: See :func:`get_pack`.
+        files: Where the calibration lies.
+        compatible: See :func:`get_pack`.
+        flip: See :func:`get_pack`.
+
+    Raises:
+        ConfigError: See :func:`get_pack`; or the stored calibration is damaged.
+    """
+    pack = get_pack(name, compatible=compatible, flip=flip)
+    measured = load_calibration(files, pack.space)
+    return pack if measured is None else calibrated(pack, measured)
+
+
+def calibrated(pack: Pack, measured: Calibration) -> Pack:
+    """A pack with the figures of a calibration of its space."""
+    factor = measured.same_person_distance / pack.same_person_distance
+    return replace(
+        pack,
+        same_person_distance=measured.same_person_distance,
+        similarity_scale=measured.similarity_scale,
+        grouping_distance=pack.grouping_distance * factor,
+        track_noise=pack.track_noise * factor,
+        face_grouping_distance=pack.face_grouping_distance * factor,
+        calibrated=True,
+    )
+
+
+def _parts_of(name: str) -> tuple[str, str, Figures]:
+    """Detector, embedder and figures of a pack."""
+    if name in PACKS:
+        detector, embedder = PACKS[name]
+        return detector, embedder, EMBEDDERS[embedder]
+    if name.startswith(DEEPFACE):
+        detector, slash, model = name.removeprefix(DEEPFACE).partition("/")
+        if not slash or detector not in DEEPFACE_DETECTORS or model not in DEEPFACE_MODELS:
+            raise ConfigError(
+                f"There is no pack {name!r}. DeepFace packs are deepface:<detector>/<model>, such as "
+                f"deepface:mtcnn/Dlib. Detectors: {', '.join(DEEPFACE_DETECTORS)}. Models: {', '.join(DEEPFACE_MODELS)}."
+            )
+        return DEEPFACE + detector, DEEPFACE + model, deepface_figures(detector, model)
+    detector, plus, embedder = name.partition("+")
+    if not plus or detector not in DETECTORS or embedder not in EMBEDDERS:
+        raise ConfigError(
+            f"There is no pack {name!r}. Known packs: {', '.join(PACKS)}, deepface:<detector>/<model>, and "
+            f"<detector>+<embedder> of the detectors {', '.join(DETECTORS)} and the embedders {', '.join(EMBEDDERS)}."
+        )
+    return detector, embedder, EMBEDDERS[embedder]
+
+
+def _as_deepface(name: str, figures: Figures, *, flip: bool | None) -> Figures:
+    if not figures.can_be_compatible:
+        raise ConfigError(f"The pack {name!r} has no DeepFace-compatible form; unset DEEPFACE_COMPATIBLE.")
+    if flip:
+        raise ConfigError("DeepFace does not average over mirror images; ask for one of the two.")
+    return replace(figures, space=f"{figures.space}/deepface-compatible", calibrated=False)
+
+
+BUNDLED = get_pack("bundled")

@@ -50,7 +50,7 @@ def test_means_of_tracks_need_a_stricter_limit_than_single_faces():
 
 
 def test_packs_are_found_by_name():
-    assert get_pack("bundled") is BUNDLED
+    assert get_pack("bundled") == BUNDLED
     with pytest.raises(ConfigError, match="bundled"):
         get_pack("nothing")
 
