@@ -1,0 +1,166 @@
+"""Face embedders that are one ONNX graph: a spec says what its pixels look like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain import Detection, FloatArray, Image
+from app.errors import InvalidInputError, ModelError
+from app.vision.align import align
+from app.vision.embedders.blanks import blank_chips
+from app.vision.parts import to_unit_length
+from app.vision.runtime import OnnxSession, RuntimeOptions
+
+# Where ArcFace and its kin want the landmarks in a chip of 112x112 (InsightFace, recognition/common/face_align.py).
+ARCFACE_TEMPLATE: FloatArray = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
+)
+
+
+@dataclass(frozen=True, eq=False)
+class EmbedderSpec:
+    """What an embedding network expects and gives.
+
+    Attributes:
+        name: For messages.
+        dimension: Length of a vector.
+        size: Side of a chip in pixels.
+        template: ``float32`` (5, 2): where the landmarks lie in a chip.
+        mean: What is taken from red, green and blue, 0..255.
+        std: What the differences are divided by, for red, green and blue.
+        bgr: Whether blue comes first.
+        layout: Order of the input's axes.
+        batch: Most chips of one run; 1 where the graph takes only one.
+        standardised: Whether each chip is brought to mean 0 and deviation 1 on its own; ``mean`` and ``std`` then do
+            nothing.
+    """
+
+    name: str
+    dimension: int
+    size: int = 112
+    template: FloatArray | None = None
+    mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
+    std: tuple[float, float, float] = (128.0, 128.0, 128.0)
+    bgr: bool = False
+    layout: Literal["nhwc", "nchw"] = "nchw"
+    batch: int = 32
+    standardised: bool = False
+
+
+class OnnxEmbedder:
+    """An embedder as in :class:`app.vision.parts.Embedder`, for any network that a spec describes.
+
+    Attributes:
+        spec: What the network expects and gives.
+        dimension: Length of a vector.
+        template: Where the landmarks lie in a chip.
+    """
+
+    def __init__(
+        self, spec: EmbedderSpec, model: bytes | Path, *, flip: bool = False, runtime: RuntimeOptions | None = None
+    ) -> None:
+        """Loads the network.
+
+        Args:
+            spec: What the network expects and gives; its template is the usual one of ArcFace when ``None``.
+            model: The graph, with one input and one output.
+            flip: Whether an embedding is the mean of the chip's and its mirror image's, for twice the time.
+            runtime: How networks are run.
+
+        Raises:
+            ModelError: The graph cannot be loaded.
+        """
+        self.spec = spec
+        self.dimension = spec.dimension
+        self.template: FloatArray | None = ARCFACE_TEMPLATE if spec.template is None else spec.template
+        self._flip = flip
+        self._session = OnnxSession(model, threads=(runtime or RuntimeOptions()).threads, blocked_layout=True)
+        self._input = self._session.input_names[0]
+        self._blanks: FloatArray | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Wall time so far during which the network was at work."""
+        return self._session.seconds
+
+    def cut(self, image: Image, detection: Detection) -> Image:
+        """See :meth:`app.vision.parts.Embedder.cut`; the chip is ``uint8`` (size, size, 3) RGB."""
+        template = ARCFACE_TEMPLATE if self.template is None else self.template
+        return align(image, detection.landmarks, template, self.spec.size)
+
+    def describe(self, chips: npt.NDArray[Any]) -> FloatArray:
+        """Computes the network's own vectors, of any length, without mirror images.
+
+        Args:
+            chips: ``uint8`` (n, size, size, 3) RGB; n may be 0.
+
+        Returns:
+            ``float32`` (n, dimension).
+
+        Raises:
+            InvalidInputError: The chips have another shape or dtype.
+            ModelError: The network fails, or gives vectors of another length than the spec says.
+        """
+        self._check(chips)
+        parts = [self._session.run({self._input: self.prepare(part)})[0] for part in self._split(chips)]
+        if any(part.ndim != 2 or part.shape[1] != self.dimension for part in parts):
+            raise ModelError(
+                f"The model {self.spec.name} gives other vectors than it should: is it the file of another model?"
+            )
+        return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
+
+    def embed(self, chips: npt.NDArray[Any]) -> FloatArray:
+        """See :meth:`app.vision.parts.Embedder.embed`; chips are ``uint8`` (n, size, size, 3) RGB."""
+        if not self._flip:
+            return to_unit_length(self.describe(chips))
+        both = self.describe(np.concatenate([chips, chips[:, :, ::-1]]))
+        return to_unit_length(both[: len(chips)] + both[len(chips) :])
+
+    def presence(self, embeddings: FloatArray) -> FloatArray:
+        """See :meth:`app.vision.parts.Embedder.presence`; the first call embeds some pictures of nothing."""
+        if not len(embeddings):
+            return np.empty(0, np.float32)
+        if self._blanks is None:
+            self._blanks = self.embed(self._blank_chips())
+        nearest: FloatArray = (embeddings @ self._blanks.T).max(1)
+        return np.asarray(1.0 - nearest, np.float32)
+
+    def prepare(self, chips: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Brings chips into the form that the network takes.
+
+        Args:
+            chips: ``uint8`` (n, size, size, 3) RGB.
+
+        Returns:
+            ``float32``, contiguous, (n, 3, size, size) or (n, size, size, 3) as the spec says.
+        """
+        spec = self.spec
+        pixels = chips.astype(np.float32)
+        if spec.standardised:
+            # FaceNet's "prewhiten": the deviation has a floor, for flat pictures
+            mean = pixels.mean((1, 2, 3), keepdims=True)
+            floor = np.float32(1.0 / np.sqrt(pixels[0].size))
+            pixels = (pixels - mean) / np.maximum(pixels.std((1, 2, 3), keepdims=True), floor)
+        else:
+            pixels -= np.array(spec.mean, np.float32)
+            pixels /= np.array(spec.std, np.float32)
+        turned = pixels[..., ::-1] if spec.bgr else pixels
+        return np.ascontiguousarray(turned.transpose(0, 3, 1, 2) if spec.layout == "nchw" else turned)
+
+    def _blank_chips(self) -> npt.NDArray[Any]:
+        return blank_chips(self.spec.size)
+
+    def _check(self, chips: npt.NDArray[Any]) -> None:
+        side = self.spec.size
+        if chips.dtype != np.uint8 or chips.ndim != 4 or chips.shape[1:] != (side, side, 3):
+            raise InvalidInputError(f"Face chips must be uint8 of shape (n, {side}, {side}, 3).")
+
+    def _split(self, chips: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+        for start in range(0, len(chips), self.spec.batch):
+            yield chips[start : start + self.spec.batch]
