@@ -18,7 +18,7 @@ from app.cli_base import open_context, plain_errors, print_json
 from app.cli_ingest import ingest_all
 from app.cli_models import models
 from app.config import PROJECT_ROOT
-from app.media.images import decode_image
+from app.pixels import decode_image
 from app.services.cluster import cluster_library
 from app.services.context import Context
 from app.services.export import export_faces

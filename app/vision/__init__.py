@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from app.vision.engine import EngineTimings, FaceEngine
+from app.vision.files import ModelFiles
+from app.vision.library import FoundFace, Landmarks, detect_faces, find_faces
 from app.vision.packs import BUNDLED, Pack, get_pack
 from app.vision.track import Observation, Tracker, TrackResult, TrackSettings
 
@@ -10,10 +12,15 @@ __all__ = [
     "BUNDLED",
     "EngineTimings",
     "FaceEngine",
+    "FoundFace",
+    "Landmarks",
+    "ModelFiles",
     "Observation",
     "Pack",
     "TrackResult",
     "TrackSettings",
     "Tracker",
+    "detect_faces",
+    "find_faces",
     "get_pack",
 ]

@@ -17,8 +17,8 @@ from app.domain import BoundingBox, Detection, Face, FloatArray, Image
 from app.errors import InvalidInputError
 from app.vision.align import DLIB_TEMPLATE, align
 from app.vision.build import build_detector, build_embedder
-from app.vision.files import ModelFiles
-from app.vision.packs import Pack
+from app.vision.files import ModelFiles, default_folder
+from app.vision.packs import Pack, get_pack
 from app.vision.quality import assess
 from app.vision.runtime import RuntimeOptions
 
@@ -70,8 +70,8 @@ class FaceEngine:
 
     def __init__(
         self,
-        pack: Pack,
-        files: ModelFiles | Path,
+        pack: Pack | str = "bundled",
+        files: ModelFiles | Path | None = None,
         *,
         runtime: RuntimeOptions | None = None,
         detection_size: int = 640,
@@ -81,25 +81,26 @@ class FaceEngine:
         """Loads the networks of a pack.
 
         Args:
-            pack: What to load.
-            files: Where weights lie; a folder stands for the usual layout within it.
+            pack: What to load, or its name.
+            files: Where weights lie; a folder stands for the usual layout within it, ``None`` for one in the user's home.
             runtime: How networks are run; as suits this machine when ``None``.
             detection_size: Longest side in pixels of the picture the detector sees; smaller pictures are not enlarged.
             confidence: Lowest detector confidence, 0..1, of a face that is returned.
             min_face_size: Smallest face to look for, in pixels of the source picture.
 
         Raises:
+            ConfigError: There is no such pack.
             ModelError: Weights are missing or damaged.
         """
-        self.pack = pack
+        self.pack = get_pack(pack) if isinstance(pack, str) else pack
         self.timings = EngineTimings()
         self._detection_size = detection_size
         self._confidence = confidence
         self._min_face_size = min_face_size
-        files = ModelFiles.within(files) if isinstance(files, Path) else files
+        places = files if isinstance(files, ModelFiles) else ModelFiles.within(files or default_folder())
         runtime = runtime or RuntimeOptions()
-        self._detector = build_detector(pack, files, runtime)
-        self._embedder = build_embedder(pack, files, runtime)
+        self._detector = build_detector(self.pack, places, runtime)
+        self._embedder = build_embedder(self.pack, places, runtime)
         self._lock = threading.Lock()
 
     def warm_up(self) -> None:
@@ -132,6 +133,23 @@ class FaceEngine:
         for (index, _), face in zip(places, faces, strict=True):
             results[index].append(face)
         return results
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Finds the faces of some pictures, and nothing more: the embedder does not run.
+
+        Args:
+            images: As for :meth:`analyse`.
+
+        Returns:
+            As :meth:`analyse`, without quality and embedding.
+
+        Raises:
+            InvalidInputError: An image has another shape or dtype.
+        """
+        for image in images:
+            _check(image)
+        with self._lock:
+            return self._detect(images)
 
     def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         with self._timed("detect"):

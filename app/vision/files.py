@@ -30,3 +30,8 @@ class ModelFiles:
         """
         home = deepface_home or Path.home()
         return cls(cache=folder, imported=folder / "imported", deepface=home / ".deepface" / "weights")
+
+
+def default_folder() -> Path:
+    """Where rebuilt networks are kept when no folder is named, as in the use as a library."""
+    return Path.home() / ".cache" / "faaaaaces" / "models"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-BASE = frozenset({"app.domain", "app.errors"})
+BASE = frozenset({"app.domain", "app.errors", "app.pixels"})
 MIDDLE = frozenset({"app.vision", "app.clustering", "app.media", "app.models", "app.storage"})
 SERVICES = BASE | MIDDLE | {"app", "app.config", "app.log", "app.services"}
 
@@ -16,6 +16,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "app": frozenset(),
     "app.domain": frozenset(),
     "app.errors": frozenset(),
+    "app.pixels": frozenset({"app.domain", "app.errors"}),
     "app.tied": frozenset(),
     "app.supervisor": frozenset(),
     "app.log": BASE,
@@ -49,6 +50,7 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "dotenv": frozenset({"app.config"}),
     "onnx": frozenset({"app.vision"}),
     "onnxruntime": frozenset({"app.vision"}),
+    "PIL": frozenset({"app.pixels", "app.vision"}),
     "cv2": frozenset({"app.vision", "app.media"}),
     "faiss": frozenset({"app.clustering"}),
     "sklearn": frozenset({"app.clustering"}),

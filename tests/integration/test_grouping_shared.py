@@ -243,7 +243,7 @@ def test_one_library_of_stills_and_clips(
     watch: Watch, signers: dict[str, str], shared: Path, engine: FaceEngine
 ) -> None:
     """Stills of one person differ by age and camera; signers share a room. One threshold must do for both."""
-    from app.media.images import decode_image
+    from app.pixels import decode_image
 
     videos, truth = [watch(clip, 1.0) for clip in signers], dict(signers)
     for path in sorted((shared / "data" / "faces").glob("*/*")):

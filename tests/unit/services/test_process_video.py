@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 
 from app.domain import Image, JobState
 from app.errors import NotFoundError
-from app.media.images import decode_image
 from app.models import Face, Job, Person, Track, Video
+from app.pixels import decode_image
 from app.services import process_video as process_video_module
 from app.services.cluster import cluster_library
 from app.services.context import Context
