@@ -4,6 +4,7 @@ from app.models.base import Base, EnumText, UtcDateTime, utc_now
 from app.models.face import Face
 from app.models.job import Job
 from app.models.lock import Lock
+from app.models.migration import PackMigration, StagedFace
 from app.models.person import Person
 from app.models.space import EmbeddingSpace
 from app.models.track import Track
@@ -16,7 +17,9 @@ __all__ = [
     "Face",
     "Job",
     "Lock",
+    "PackMigration",
     "Person",
+    "StagedFace",
     "Track",
     "UtcDateTime",
     "Video",

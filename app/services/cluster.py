@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +18,8 @@ from app.config import Settings
 from app.domain import IntArray, JobKind
 from app.services.context import Context
 from app.services.job_run import JobRun
-from app.services.leases import LeaseKeeper
-from app.services.owners import current_owner, is_owner_alive
+from app.services.library_lock import waited_for
 from app.storage import jobs as job_rows
-from app.storage import locks as lock_rows
 from app.storage import people as people_rows
 from app.storage import spaces as space_rows
 from app.storage import tracks as track_rows
@@ -32,10 +29,7 @@ from app.vision import Pack, get_pack
 
 logger = logging.getLogger(__name__)
 
-LOCK_NAME = "grouping"
-LOCK_SECONDS = 60.0
-RENEW_SECONDS = 10.0
-RETRY_SECONDS = 0.25
+GROUPING_LOCK = "grouping"
 
 # DBSCAN joins by single links, which are shorter than the mean distance at which average linkage stops
 DBSCAN_SHARE = 0.85
@@ -103,7 +97,7 @@ def cluster_library(context: Context, run: JobRun | None = None) -> ClusterSumma
         JobLostError: The lock or the job was taken over by another process.
     """
     started = time.perf_counter()
-    with _grouping_lock(context, run) as lock:
+    with waited_for(context, GROUPING_LOCK, run) as lock:
         with context.database.session() as session:
             space = space_rows.pinned(session)
             nodes = track_rows.nodes(session, space) if space else None
@@ -117,7 +111,7 @@ def cluster_library(context: Context, run: JobRun | None = None) -> ClusterSumma
             lock.fence(session)
             if run is not None:
                 run.fence(session)
-            summary = _apply(session, nodes, labels, named)
+            summary = apply_grouping(session, nodes, labels, named)
     seconds = round(time.perf_counter() - started, 3)
     logger.info("library grouped", extra={"tracks": summary.tracks, "people": summary.people, "seconds": seconds})
     return summary
@@ -173,8 +167,20 @@ def _threshold(settings: Settings, pack: Pack) -> float:
     return pack.face_grouping_distance * share
 
 
-def _apply(session: Session, nodes: TrackNodes | None, labels: IntArray, named: Collection[int]) -> ClusterSummary:
-    """Writes a grouping: people keep ids where clusters overlap with them, the rest are new."""
+def apply_grouping(
+    session: Session, nodes: TrackNodes | None, labels: IntArray, named: Collection[int]
+) -> ClusterSummary:
+    """Writes a grouping: people keep ids where clusters overlap with them, the rest are new.
+
+    Args:
+        session: A writing session that is fenced by the grouping's lock.
+        nodes: The tracks that were grouped.
+        labels: ``int64`` (n,) from :func:`group_tracks`.
+        named: Ids of the people who had a name when it was called.
+
+    Returns:
+        What the library consists of now.
+    """
     if nodes is None:
         return ClusterSummary(0, people_rows.count(session), 0, 0)
     weights = nodes.face_counts.astype(np.float32)
@@ -188,42 +194,3 @@ def _apply(session: Session, nodes: TrackNodes | None, labels: IntArray, named: 
     people_rows.choose_covers(session)
     changed = int(np.count_nonzero(person_ids != nodes.person_ids))
     return ClusterSummary(len(nodes.ids), people_rows.count(session), len(fresh), changed)
-
-
-class _Lock:
-    """The library's one lock for grouping, renewed by a thread."""
-
-    def __init__(self, context: Context, token: str) -> None:
-        self._context = context
-        self._token = token
-        self.keeper = LeaseKeeper(self._renew, RENEW_SECONDS, "grouping-lock")
-
-    def fence(self, session: Session) -> None:
-        lock_rows.renew(session, LOCK_NAME, self._token, LOCK_SECONDS)
-
-    def check(self) -> None:
-        self.keeper.check()
-
-    def _renew(self) -> None:
-        with self._context.database.write() as session:
-            self.fence(session)
-
-
-@contextmanager
-def _grouping_lock(context: Context, run: JobRun | None) -> Iterator[_Lock]:
-    while (token := _try_lock(context)) is None:
-        if run is not None:
-            run.check()
-        time.sleep(RETRY_SECONDS)
-    try:
-        lock = _Lock(context, token)
-        with lock.keeper:
-            yield lock
-    finally:
-        with context.database.write() as session:
-            lock_rows.release(session, LOCK_NAME, token)
-
-
-def _try_lock(context: Context) -> str | None:
-    with context.database.write() as session:
-        return lock_rows.acquire(session, LOCK_NAME, current_owner(), LOCK_SECONDS, is_owner_alive=is_owner_alive)

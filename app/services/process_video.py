@@ -24,7 +24,7 @@ from app.errors import MediaError, NotFoundError
 from app.media.frames import FrameSampler
 from app.media.images import encode_jpeg
 from app.media.probe import probe
-from app.models import Face, Track, Video, utc_now
+from app.models import EmbeddingSpace, Face, Track, Video, utc_now
 from app.services.context import Context
 from app.services.job_run import JobRun
 from app.storage import faces as face_rows
@@ -32,7 +32,7 @@ from app.storage import spaces as space_rows
 from app.storage import tracks as track_rows
 from app.storage import vectors
 from app.storage import videos as video_rows
-from app.vision import Pack, get_pack
+from app.vision import get_pack
 from app.vision.track import Observation, Tracker, TrackResult, TrackSettings
 
 logger = logging.getLogger(__name__)
@@ -177,14 +177,27 @@ def crop_face(image: Image, face: FoundFace) -> Image:
     Returns:
         A view of the picture, at least 1x1.
     """
-    box = face.detection.box
-    height, width = image.shape[:2]
+    left, top, right, bottom = crop_window(face.detection.box, image.shape[1], image.shape[0])
+    return image[top:bottom, left:right]
+
+
+def crop_window(box: BoundingBox, width: int, height: int) -> tuple[int, int, int, int]:
+    """Which part of a picture the crop of a face shows.
+
+    Args:
+        box: The face, in pixels of the picture.
+        width: Of the picture.
+        height: Of the picture.
+
+    Returns:
+        Left, top, right and bottom edge in pixels, right and bottom excluded; at least one pixel.
+    """
     half = max(box.width, box.height) * (0.5 + CROP_MARGIN)
     centre_x, centre_y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
     left, right = (int(np.clip(centre_x + side * half, 0, width)) for side in (-1, 1))
     top, bottom = (int(np.clip(centre_y + side * half, 0, height)) for side in (-1, 1))
     left, top = min(left, width - 1), min(top, height - 1)
-    return image[top : max(bottom, top + 1), left : max(right, left + 1)]
+    return left, top, max(right, left + 1), max(bottom, top + 1)
 
 
 def _write_thumbnail(context: Context, video_id: int, frames: list[Frame], found: list[list[FoundFace]]) -> str:
@@ -205,20 +218,32 @@ def link_tracks(context: Context, run: JobRun, video_id: int) -> None:
         video_id: The video; all its faces are stored.
     """
     started = time.perf_counter()
-    with context.database.session() as session:
-        space = space_rows.pinned(session)
-        results = list(_follow(session, video_id, get_pack(space.pack))) if space else []
-    with context.database.write() as session:
-        run.fence(session)
-        rows = [(_track_row(video_id, space.id, result), result.keys) for result in results] if space else []
-        track_rows.replace_for_video(session, video_id, rows)
+    while not _link(context, run, video_id):
+        run.check()
     seconds = round(time.perf_counter() - started, 3)
     logger.info("tracks linked", extra={"job_id": run.job_id, "video_id": video_id, "seconds": seconds})
 
 
-def _follow(session: Session, video_id: int, pack: Pack) -> Iterator[TrackResult]:
-    tracker = Tracker(TrackSettings.for_distance(pack.same_person_distance))
-    for _, group in groupby(face_rows.in_video(session, video_id), key=lambda face: face.sample):
+def _link(context: Context, run: JobRun, video_id: int) -> bool:
+    """Returns False where the library changed its pack meanwhile: the tracks were of vectors that are gone."""
+    with context.database.session() as session:
+        space = space_rows.pinned(session)
+        results = list(_follow(session, video_id, space)) if space else []
+    with context.database.write() as session:
+        run.fence(session)
+        present = space_rows.hold(session)
+        if space is not None and (present is None or present.name != space.name):
+            return False
+        rows = [(_track_row(video_id, space.id, result), result.keys) for result in results] if space else []
+        track_rows.replace_for_video(session, video_id, rows)
+    return True
+
+
+def _follow(session: Session, video_id: int, space: EmbeddingSpace) -> Iterator[TrackResult]:
+    tracker = Tracker(TrackSettings.for_distance(get_pack(space.pack).same_person_distance))
+    # a change of pack leaves those in their old space that it could not measure anew
+    faces = (face for face in face_rows.in_video(session, video_id) if face.space_id == space.id)
+    for _, group in groupby(faces, key=lambda face: face.sample):
         yield from tracker.add([_observed(face) for face in group])
     yield from tracker.finish()
 

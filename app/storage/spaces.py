@@ -16,6 +16,20 @@ def pinned(session: Session) -> EmbeddingSpace | None:
     return session.scalar(select(EmbeddingSpace).order_by(EmbeddingSpace.id).limit(1))
 
 
+def hold(session: Session, *, alone: bool = False) -> EmbeddingSpace | None:
+    """The library's space, which stays the same until this transaction ends.
+
+    On SQLite a writing session is alone anyway. On Postgres the row is locked: those who store vectors share it, and
+    whoever changes the pack waits for them.
+
+    Args:
+        session: A writing session.
+        alone: Lock out those who store vectors, to change the pack.
+    """
+    query = select(EmbeddingSpace).order_by(EmbeddingSpace.id).limit(1)
+    return session.scalar(query.with_for_update(read=not alone).execution_options(populate_existing=True))
+
+
 def get_or_create(session: Session, name: str, pack: str, dimension: int) -> EmbeddingSpace:
     """The library's space; pins it when there is none yet.
 
@@ -28,10 +42,10 @@ def get_or_create(session: Session, name: str, pack: str, dimension: int) -> Emb
     Raises:
         PackMismatchError: The library was made with another pack.
     """
-    space = pinned(session)
+    space = hold(session)
     if space is None and session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(PIN_LOCK)))
-        space = pinned(session)
+        space = hold(session)
     if space is None:
         space = EmbeddingSpace(name=name, pack=pack, dimension=dimension)
         session.add(space)

@@ -165,6 +165,22 @@ class Tracker:
         return {int(i): self._live[j] for i, j in zip(rows, columns, strict=True) if cost[i, j] < FORBIDDEN}
 
 
+def summarise(faces: Sequence[Observation], settings: TrackSettings) -> TrackResult:
+    """Describes a track whose faces are known already, such as one whose faces were measured anew.
+
+    Args:
+        faces: Its faces in the order of time, at least one.
+        settings: For the pack that measured them.
+
+    Returns:
+        What :class:`Tracker` would say of the very same faces.
+    """
+    track = _Track(faces[0], settings)
+    for face in faces[1:]:
+        track.append(face)
+    return track.result()
+
+
 class _Track:
     """A track that is alive: sums instead of faces, so that its size does not depend on its length."""
 
