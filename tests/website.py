@@ -106,6 +106,40 @@ def content(body: bytes, kind: str = "video/mp4", **headers: str) -> Page:
     return page
 
 
+class RangedPage:
+    """A page that gives parts, as file servers do, and can break off.
+
+    Attributes:
+        body: What it gives.
+        etag: Marks this version of the body; empty for none.
+        break_after: Bytes after which each answer breaks off, or ``None``.
+        asked: The ``Range`` headers so far, ``None`` for a request of the whole.
+    """
+
+    def __init__(self, body: bytes, etag: str = '"1"', break_after: int | None = None) -> None:
+        self.body, self.etag, self.break_after = body, etag, break_after
+        self.asked: list[str | None] = []
+
+    def __call__(self, request: BaseHTTPRequestHandler) -> None:
+        wanted = request.headers.get("Range")
+        self.asked.append(wanted)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        if start >= len(self.body):
+            request.send_error(416)
+            return
+        if request.headers.get("If-Range", self.etag) != self.etag:
+            start = 0
+        rest = self.body[start:]
+        request.send_response(206 if start else 200)
+        if start:
+            request.send_header("Content-Range", f"bytes {start}-{len(self.body) - 1}/{len(self.body)}")
+        if self.etag:
+            request.send_header("ETag", self.etag)
+        request.send_header("Content-Length", str(len(rest)))
+        request.end_headers()
+        request.wfile.write(rest if self.break_after is None else rest[: self.break_after])
+
+
 def endless(piece: bytes, kind: str = "video/mp4") -> Page:
     """A page that never ends and does not say how long it is."""
 

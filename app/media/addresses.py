@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable
+from concurrent.futures import Future
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
@@ -103,16 +104,20 @@ class Guard:
     Args:
         allowed_hosts: Names or addresses that may be private, such as a media server in one's own network.
         max_seconds: Time for the whole download.
+        lookup_seconds: Time for the look-up of a name; as long as the system takes when ``None``.
 
     Attributes:
         refused: Why the last connection was refused, or ``None``; kept because libraries swallow exceptions.
         expired: Whether time was up.
     """
 
-    def __init__(self, allowed_hosts: Iterable[str] = (), max_seconds: float = 3600.0) -> None:
+    def __init__(
+        self, allowed_hosts: Iterable[str] = (), max_seconds: float = 3600.0, lookup_seconds: float | None = None
+    ) -> None:
         self._allowed = frozenset(_plain(host) for host in allowed_hosts)
         self._deadline = time.monotonic() + max_seconds
         self._open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._lookup_seconds = lookup_seconds
         self.refused: ForbiddenAddressError | None = None
         self.expired = False
         self._timer = threading.Timer(max_seconds, self._expire)
@@ -170,7 +175,7 @@ class Guard:
         """
         name = _plain(host)
         try:
-            found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+            found = _look_up(name, port, self._lookup_seconds)
         except UnicodeError as error:  # a name that cannot be written in ASCII
             raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
         if name not in self._allowed and not all(is_public(str(address[0])) for *_, address in found):
@@ -179,7 +184,7 @@ class Guard:
                 "Whoever runs the server can allow it with ALLOWED_FETCH_HOSTS."
             )
             raise self.refused
-        return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]  # IP only
+        return [(family, address) for family, _, _, _, address in found]
 
     def _expire(self) -> None:
         self.expired = True
@@ -187,6 +192,29 @@ class Guard:
             with contextlib.suppress(OSError):
                 # a TLS socket's own shutdown is not made to be called while another thread reads
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+_Found = list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]]
+
+
+def _look_up(name: str, port: int, seconds: float | None) -> _Found:
+    """``getaddrinfo``, which knows no time limit of its own: with one, it is left behind in its thread."""
+
+    def ask() -> _Found:
+        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)  # type: ignore[return-value]  # IP only
+
+    if seconds is None:
+        return ask()
+    answer: Future[_Found] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except (OSError, UnicodeError) as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=run, name="look-up", daemon=True).start()
+    return answer.result(seconds)  # a TimeoutError is an OSError
 
 
 def _plain(host: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
+from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -16,7 +17,7 @@ from urllib3 import BaseHTTPResponse, Timeout
 from app.errors import FetchError, TooLargeError
 from app.media.addresses import Guard, parse_address
 from app.media.connections import GuardedPoolManager, tls_context
-from app.media.fetch_errors import BROKEN_OFF, plain_words, status_error
+from app.media.fetch_errors import BROKEN_OFF, RangeRefusedError, plain_words, status_error
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that have come and the bytes that are to come in all, ``None`` where unknown."""
@@ -52,6 +53,8 @@ class Answer:
         url: Where it came from, after redirects.
         content_type: In lower case, without parameters; empty where the server did not say.
         length: Bytes to come as the server says, or ``None``.
+        offset: Where in the file the body begins; 0 unless a part was asked for and the server gives parts.
+        mark: What tells this version of the file from others (strong ETag or date), or ``None``.
         file_name: A bare name to show.
     """
 
@@ -60,6 +63,8 @@ class Answer:
         self.content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         self.file_name = _file_name(url, response.headers.get("Content-Disposition", ""))
         self.length = _length(response)
+        self.offset = _offset(response)
+        self.mark = _mark(response)
         self._response = response
         self._max_bytes = max_bytes
         self._guard = guard
@@ -74,14 +79,14 @@ class Answer:
             TooLargeError: There is more than allowed.
             FetchError: The connection broke off or became too slow.
         """
-        if self.length is not None and self.length > self._max_bytes:
+        if self.length is not None and self.offset + self.length > self._max_bytes:
             raise _too_large(self._max_bytes)
         received = 0
         with plain_words(self.url, self._guard):
             # read1 gives what has come; read would wait for a full piece from a server that drips
             while chunk := self._response.read1(CHUNK_BYTES, decode_content=True):
                 received += len(chunk)
-                if received > self._max_bytes:
+                if self.offset + received > self._max_bytes:
                     raise _too_large(self._max_bytes)
                 if progress is not None:
                     progress(received, self.length)
@@ -97,6 +102,7 @@ class SafeFetcher:
         max_bytes: Largest body.
         allowed_hosts: Hosts that may be private.
         timeout: Seconds to wait for a connection and for every piece.
+        connect_timeout: Seconds to wait for a connection, the look-up of the name included, where that is to be less.
         max_seconds: Seconds for the whole.
         max_redirects: How often the server may send us elsewhere; every new address is checked like the first.
         tls: Which certificates count; the well-known authorities' when ``None``.
@@ -108,6 +114,7 @@ class SafeFetcher:
         max_bytes: int,
         allowed_hosts: Iterable[str] = (),
         timeout: float = 20.0,
+        connect_timeout: float | None = None,
         max_seconds: float = 3600.0,
         max_redirects: int = 5,
         tls: ssl.SSLContext | None = None,
@@ -115,16 +122,19 @@ class SafeFetcher:
         self._max_bytes = max_bytes
         self._allowed_hosts = tuple(allowed_hosts)
         self._timeout = timeout
+        self._connect_timeout = connect_timeout
         self._max_seconds = max_seconds
         self._max_redirects = max_redirects
         self._tls = tls
 
     @contextmanager
-    def open(self, url: str) -> Iterator[Answer]:
+    def open(self, url: str, *, offset: int = 0, mark: str | None = None) -> Iterator[Answer]:
         """Asks for an address.
 
         Args:
             url: ``http`` or ``https``.
+            offset: Byte at which the answer is to begin. A server may answer with the whole file nevertheless.
+            mark: :attr:`Answer.mark` of the version whose rest is wanted; of another one the whole comes.
 
         Yields:
             The answer, good (status 2xx); its body can be read while the block lasts.
@@ -134,17 +144,23 @@ class SafeFetcher:
             FetchError: It cannot be fetched; the message says why, ``retryable`` whether it may work later.
         """
         with (
-            Guard(self._allowed_hosts, self._max_seconds) as guard,
+            Guard(self._allowed_hosts, self._max_seconds, self._connect_timeout) as guard,
             GuardedPoolManager(guard, retries=False, ssl_context=self._tls or tls_context()) as pool,
         ):
+            headers = _HEADERS | _range(offset, mark)
             for _ in range(self._max_redirects + 1):
                 target = str(parse_address(url))
-                response = self._get(pool, target, guard)
+                response = self._get(pool, target, guard, headers)
                 try:
                     if response.status not in _REDIRECTS:
                         if (failure := status_error(response.status)) is not None:
                             raise failure
-                        yield Answer(target, response, self._max_bytes, guard)
+                        answer = Answer(target, response, self._max_bytes, guard)
+                        if answer.offset not in (0, offset):
+                            raise RangeRefusedError(
+                                "The site answered with another part of the file than was asked for."
+                            )
+                        yield answer
                         return
                     location = response.headers.get("Location")
                 finally:
@@ -170,15 +186,15 @@ class SafeFetcher:
         with self.open(url) as answer:
             return b"".join(answer.chunks())
 
-    def _get(self, pool: GuardedPoolManager, url: str, guard: Guard) -> BaseHTTPResponse:
+    def _get(self, pool: GuardedPoolManager, url: str, guard: Guard, headers: Mapping[str, str]) -> BaseHTTPResponse:
         with plain_words(url, guard):
             return pool.request(
                 "GET",
                 url,
-                headers=_HEADERS,
+                headers=headers,
                 redirect=False,
                 preload_content=False,
-                timeout=Timeout(connect=self._timeout, read=self._timeout),
+                timeout=Timeout(connect=self._connect_timeout or self._timeout, read=self._timeout),
             )
 
 
@@ -209,6 +225,26 @@ def _length(response: BaseHTTPResponse) -> int | None:
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         return None  # the length of the packed bytes says nothing about the file's
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def _range(offset: int, mark: str | None) -> dict[str, str]:
+    if not offset:
+        return {}
+    return {"Range": f"bytes={offset}-"} | ({"If-Range": mark} if mark else {})
+
+
+def _offset(response: BaseHTTPResponse) -> int:
+    """First byte of a partial answer (RFC 9110, 14.4)."""
+    if response.status != HTTPStatus.PARTIAL_CONTENT:
+        return 0
+    found = re.match(r"bytes ([0-9]{1,18})-", response.headers.get("Content-Range", ""))
+    return int(found[1]) if found else -1
+
+
+def _mark(response: BaseHTTPResponse) -> str | None:
+    """What may stand in ``If-Range``: an ETag unless it is a weak one, else the date of the last change."""
+    etag = response.headers.get("ETag", "")
+    return (etag if etag.startswith('"') else None) or response.headers.get("Last-Modified") or None
 
 
 def _file_name(url: str, disposition: str) -> str:

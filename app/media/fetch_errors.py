@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from urllib3.exceptions import (
@@ -35,10 +36,16 @@ _STATUS_TEXTS = {
 }
 
 
+class RangeRefusedError(FetchError):
+    """The rest of a file was asked for and cannot be had; its whole may."""
+
+
 def status_error(status: int) -> FetchError | None:
     """What a bad HTTP status means; ``None`` for a good one."""
     if 200 <= status < 300:
         return None
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return RangeRefusedError("The site does not have the part of the file that was asked for (status 416).")
     if status in _STATUS_TEXTS:
         return FetchError(_STATUS_TEXTS[status], retryable=status == 429)
     if status >= 500 or status in (408, 425):

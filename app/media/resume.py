@@ -1,0 +1,110 @@
+"""Fetches a large file so that an interrupted download goes on where it stopped, even after the program was killed.
+
+Beside the unfinished file lies a small note: which address it comes from and what marks that version of it. Only a part
+of the very same version is continued; everything else begins anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from app.errors import FetchError
+from app.media.fetch import Answer, Progress, SafeFetcher
+from app.media.fetch_errors import RangeRefusedError
+
+TRIES = 4
+"""How often one address is asked while each time some more has come."""
+
+
+@dataclass(frozen=True)
+class _Note:
+    url: str
+    mark: str | None
+    total: int | None
+
+
+def fetch_resumable(fetcher: SafeFetcher, url: str, part: Path, progress: Progress | None = None) -> int:
+    """Fetches a file, continuing what an earlier try left; what has come stays when this one fails.
+
+    Args:
+        fetcher: Where it may be fetched from, and how large it may be.
+        url: ``http`` or ``https``.
+        part: The unfinished file, afterwards the finished one, flushed to the disk. A note is kept beside it meanwhile.
+        progress: Called with the bytes there are and the bytes there will be; what it raises ends the download.
+
+    Returns:
+        Bytes of the whole file.
+
+    Raises:
+        FetchError: It cannot be fetched; ``retryable`` where going on later can help.
+        TooLargeError: It is larger than allowed.
+        OSError: The disk is full, or may not be written to.
+    """
+    for _ in range(TRIES):
+        before = _size(part)
+        try:
+            return _go_on(fetcher, url, part, progress)
+        except RangeRefusedError as error:
+            failure: FetchError = error
+            forget_part(part)
+        except FetchError as error:
+            failure = error
+            if not error.retryable or _size(part) <= before:
+                raise
+    raise failure
+
+
+def forget_part(part: Path) -> None:
+    """Removes an unfinished file and its note."""
+    part.unlink(missing_ok=True)
+    _note_path(part).unlink(missing_ok=True)
+
+
+def _go_on(fetcher: SafeFetcher, url: str, part: Path, progress: Progress | None) -> int:
+    note = _read_note(part)
+    known = note if note is not None and note.url == url and (note.mark or note.total) else None
+    offset = _size(part) if known else 0
+    if known is not None and offset and offset == known.total:
+        return offset  # killed after the last byte
+    with fetcher.open(url, offset=offset, mark=known.mark if known else None) as answer:
+        total = None if answer.length is None else answer.offset + answer.length
+        if answer.offset and known is not None and known.total != total:
+            raise RangeRefusedError("The file at this address has changed.")
+        _note_path(part).write_text(json.dumps(asdict(_Note(url, answer.mark, total))), encoding="utf-8")
+        return _append(answer, part, total, progress)
+
+
+def _append(answer: Answer, part: Path, total: int | None, progress: Progress | None) -> int:
+    size = answer.offset
+    with part.open("r+b" if size else "wb") as file:
+        if size:
+            file.seek(size)
+            file.truncate()
+        for chunk in answer.chunks():
+            size += file.write(chunk)
+            if progress is not None:
+                progress(size, total)
+        file.flush()
+        os.fsync(file.fileno())
+    return size
+
+
+def _size(part: Path) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        return part.stat().st_size
+    return 0
+
+
+def _note_path(part: Path) -> Path:
+    return part.with_name(part.name + ".json")
+
+
+def _read_note(part: Path) -> _Note | None:
+    try:
+        return _Note(**json.loads(_note_path(part).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # none, or half written when the program was killed
+        return None
