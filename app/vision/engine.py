@@ -151,6 +151,26 @@ class FaceEngine:
         with self._lock:
             return self._detect(images)
 
+    def describe(self, images: Sequence[Image], detections: Sequence[Sequence[Detection]]) -> list[list[Face]]:
+        """Judges and embeds faces that were found before, by this pack's detector or another; the detector does not run.
+
+        Args:
+            images: As for :meth:`analyse`.
+            detections: For each picture its faces, in pixels of that picture.
+
+        Returns:
+            For each picture its faces in the same order.
+
+        Raises:
+            InvalidInputError: An image has another shape or dtype, or landmarks cannot be aligned.
+        """
+        for image in images:
+            _check(image)
+        with self._lock:
+            places = [(index, one) for index, faces in enumerate(detections) for one in faces]
+            described = iter(self._describe(images, places))
+        return [[next(described) for _ in faces] for faces in detections]
+
     def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         with self._timed("detect"):
             scales = [min(1.0, self._detection_size / max(image.shape[:2])) for image in images]

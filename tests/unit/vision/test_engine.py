@@ -243,3 +243,15 @@ def test_importing_the_package_brings_no_web_and_no_database():
     code = "import sys, app.vision; print([m for m in ('flask', 'sqlalchemy', 'celery', 'tensorflow', 'torch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_faces_that_were_found_before_are_described_without_being_looked_for(engine, astronaut, grace_hopper):
+    found = engine.analyse([astronaut, grace_hopper])
+    detecting = engine.timings.detect
+    again = engine.describe([grace_hopper, astronaut], [[face.detection for face in found[1]], [found[0][0].detection]])
+    assert [len(faces) for faces in again] == [1, 1]
+    for before, after in ((found[0][0], again[1][0]), (found[1][0], again[0][0])):
+        assert np.allclose(before.embedding, after.embedding, atol=1e-5)
+        assert after.quality == before.quality
+    assert engine.timings.detect == detecting
+    assert engine.describe([astronaut], [[]]) == [[]]
