@@ -1,0 +1,1 @@
+"""Files of networks that a user adds: recognised, read without running anything in them, and converted."""
