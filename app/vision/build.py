@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from app.errors import ConfigError
+from app.vision.detectors.deepface import DeepFaceDetector
 from app.vision.detectors.mtcnn import MtcnnDetector
+from app.vision.embedders.deepface import DeepFaceEmbedder
 from app.vision.embedders.dlib_resnet import DlibEmbedder
 from app.vision.files import ModelFiles
 from app.vision.packs import Pack
@@ -19,10 +21,12 @@ EmbedderMaker = Callable[[Pack, ModelFiles, RuntimeOptions], Embedder]
 
 _DETECTORS: dict[str, DetectorMaker] = {
     "mtcnn": lambda _pack, files, _runtime: MtcnnDetector(files.cache),
+    "deepface": lambda pack, files, _runtime: DeepFaceDetector(pack.detector.partition(":")[2], files),
 }
 
 _EMBEDDERS: dict[str, EmbedderMaker] = {
     "dlib-resnet-v1": lambda _pack, files, _runtime: DlibEmbedder(files.cache),
+    "deepface": lambda pack, files, _runtime: DeepFaceEmbedder(pack.embedder.partition(":")[2], files),
 }
 
 

@@ -1,0 +1,114 @@
+"""Any of DeepFace's recognition models, fed exactly as DeepFace feeds it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.domain import Detection, FloatArray, Image
+from app.errors import InvalidInputError, ModelError
+from app.vision.deepface_bridge import build
+from app.vision.embedders.blanks import blank_chips
+from app.vision.files import ModelFiles
+from app.vision.parts import to_unit_length
+
+_BATCH = 32
+
+
+class DeepFaceEmbedder:
+    """One of DeepFace's models.
+
+    DeepFace turns the face's surroundings until the eyes are level, cuts the turned box and fits it into the model's
+    square with black around it; chips here are the ``float32`` BGR pictures, 0..1, that come out of that.
+
+    Attributes:
+        dimension: Length of a vector.
+        template: ``None``: chips are not cut by landmarks.
+    """
+
+    template: FloatArray | None = None
+
+    def __init__(self, name: str, files: ModelFiles) -> None:
+        """Loads the model.
+
+        Args:
+            name: DeepFace's own name, such as ``Facenet512`` or ``Dlib``.
+            files: Where DeepFace's store is.
+
+        Raises:
+            ModelError: A package or the weights are missing.
+        """
+        self.name = name
+        self.seconds = 0.0
+        self._client: Any = build("facial_recognition", name, files)
+        self.dimension = int(self._client.output_shape)
+        # DeepFace's shapes are (height, width), which matters for DeepID only; it swaps them, and so does this.
+        height, width = self._client.input_shape
+        self._target = (int(width), int(height))
+        self._blanks: FloatArray | None = None
+
+    def cut(self, image: Image, detection: Detection) -> npt.NDArray[np.float32]:
+        """See :meth:`app.vision.parts.Embedder.cut`; the chip is ``float32`` (height, width, 3) BGR, 0..1."""
+        from deepface.modules import detection as cutting  # noqa: PLC0415 - DeepFace takes seconds to import
+        from deepface.modules import preprocessing  # noqa: PLC0415
+
+        piece, area = _surroundings(image, detection)
+        face = cutting.extract_face(
+            facial_area=area, img=piece, align=True, expand_percentage=0, width_border=0, height_border=0, detector_backend="given"
+        ).img  # fmt: skip
+        if not face.size:
+            face = piece
+        scaled = face / 255 if face.max() > 1 else face  # as extract_faces() does it
+        return np.asarray(preprocessing.resize_image(img=scaled, target_size=self._target)[0], np.float32)
+
+    def embed(self, chips: npt.NDArray[Any]) -> FloatArray:
+        """See :meth:`app.vision.parts.Embedder.embed`; chips are ``float32`` (n, height, width, 3) BGR, 0..1."""
+        if chips.dtype != np.float32 or chips.ndim != 4 or chips.shape[1:] != (*self._target, 3):
+            raise InvalidInputError(f"Face chips of {self.name} must be float32 of shape (n, {self._target}, 3).")
+        parts = [self._run(chips[start : start + _BATCH]) for start in range(0, len(chips), _BATCH)]
+        return to_unit_length(np.concatenate([np.empty((0, self.dimension), np.float32), *parts]))
+
+    def presence(self, embeddings: FloatArray) -> FloatArray:
+        """See :meth:`app.vision.parts.Embedder.presence`; the first call embeds some pictures of nothing."""
+        if not len(embeddings):
+            return np.empty(0, np.float32)
+        if self._blanks is None:
+            height, width = self._target
+            side = max(height, width)
+            blanks = blank_chips(side)[:, :height, :width, ::-1].astype(np.float32) / np.float32(255)
+            self._blanks = self.embed(np.ascontiguousarray(blanks))
+        nearest: FloatArray = (embeddings @ self._blanks.T).max(1)
+        return np.asarray(1.0 - nearest, np.float32)
+
+    def _run(self, chips: npt.NDArray[np.float32]) -> FloatArray:
+        started = time.perf_counter()
+        try:
+            vectors = np.asarray(self._client.forward(chips), np.float32)
+        except Exception as error:
+            raise ModelError(f"DeepFace's model {self.name} failed on a face.") from error
+        finally:
+            self.seconds += time.perf_counter() - started
+        return vectors.reshape(len(chips), -1)
+
+
+def _surroundings(image: Image, detection: Detection) -> tuple[Image, Any]:
+    """Cuts out what DeepFace may look at about a face: BGR, black where the picture ends; and the face's area in it.
+
+    DeepFace does this with the whole picture and half of its size in black on every side; the result is the same.
+    """
+    from deepface.models.Detector import FacialAreaRegion  # noqa: PLC0415 - DeepFace takes seconds to import
+
+    box = detection.box
+    x, y = int(box.x1), int(box.y1)
+    width, height = max(1, int(box.x2) - x), max(1, int(box.y2) - y)
+    left, top = x - width, y - height
+    piece = np.zeros((3 * height, 3 * width, 3), np.uint8)
+    y1, y2 = (int(np.clip(v, 0, image.shape[0])) for v in (top, top + 3 * height))
+    x1, x2 = (int(np.clip(v, 0, image.shape[1])) for v in (left, left + 3 * width))
+    piece[y1 - top : y2 - top, x1 - left : x2 - left] = image[y1:y2, x1:x2, ::-1]
+    eyes = [(int(point[0]) - left, int(point[1]) - top) for point in detection.landmarks[:2]]
+    area = FacialAreaRegion(x=width, y=height, w=width, h=height, right_eye=eyes[0], left_eye=eyes[1], confidence=1.0)
+    return piece, area
