@@ -11,8 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from app.errors import ModelError
-from app.vision import runtime
-from app.vision.runtime import OnnxSession, available_cores
+from app.vision.runtime import OnnxSession, available_cores, cores
 
 
 def doubling_model() -> bytes:
@@ -95,7 +94,7 @@ def test_a_broken_model_is_our_error(tmp_path: Path):
 )
 def test_a_containers_quota_limits_the_threads(tmp_path: Path, monkeypatch, cpu_max: str, expected: int):
     (tmp_path / "cpu.max").write_text(cpu_max + "\n")
-    monkeypatch.setattr(runtime, "_CGROUP_V2", tmp_path / "cpu.max")
+    monkeypatch.setattr(cores, "_CGROUP_V2", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(64)), raising=False)
     assert available_cores() == expected
 
@@ -104,13 +103,13 @@ def test_a_containers_quota_limits_the_threads(tmp_path: Path, monkeypatch, cpu_
 def test_an_old_containers_quota_limits_the_threads(tmp_path: Path, monkeypatch, quota: str, expected: int):
     (tmp_path / "cpu.cfs_quota_us").write_text(quota)
     (tmp_path / "cpu.cfs_period_us").write_text("100000")
-    monkeypatch.setattr(runtime, "_CGROUP_V2", tmp_path / "absent")
-    monkeypatch.setattr(runtime, "_CGROUP_V1", tmp_path)
+    monkeypatch.setattr(cores, "_CGROUP_V2", tmp_path / "absent")
+    monkeypatch.setattr(cores, "_CGROUP_V1", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(64)), raising=False)
     assert available_cores() == expected
 
 
 def test_affinity_limits_the_threads(monkeypatch):
-    monkeypatch.setattr(runtime, "_container_quota", lambda: None)
+    monkeypatch.setattr(cores, "_container_quota", lambda: None)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 5, 9}, raising=False)
     assert available_cores() == 3

@@ -1,0 +1,158 @@
+"""A network, ready to run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from app.errors import ModelError
+from app.vision.runtime.half import Inputs
+from app.vision.runtime.idle import idle_watch
+from app.vision.runtime.loading import Loaded, Plan, load
+from app.vision.runtime.options import RuntimeOptions
+from app.vision.runtime.overlap import run_overlapped
+from app.vision.runtime.providers import CPU
+
+Outputs = list[npt.NDArray[np.float32]]
+
+
+class OnnxSession:
+    """A loaded ONNX model.
+
+    Safe to use from several threads at once, and, like every owner of threads, to be made after a fork and not before.
+    With :attr:`RuntimeOptions.idle_seconds` it unloads itself while nobody needs it, and the next run takes longer.
+
+    Attributes:
+        seconds: Wall time so far during which at least one thread was inside :meth:`run`, loading aside; for
+            measurement.
+        providers: What runs it, best first, by the names of :data:`~app.vision.runtime.PROVIDER_NAMES`.
+        half_precision: Whether it runs in half precision.
+        input_names: Names of the inputs, in the model's order.
+        output_names: Names of the outputs, in the order in which :meth:`run` gives them.
+    """
+
+    def __init__(
+        self,
+        model: bytes | Path,
+        *,
+        runtime: RuntimeOptions | None = None,
+        threads: int | None = None,
+        blocked_layout: bool = False,
+        fixed_shapes: bool = False,
+        example: Inputs | None = None,
+    ) -> None:
+        """Loads a model.
+
+        Args:
+            model: The serialised ``ModelProto``, or the file that holds it. A file takes less memory while unloaded.
+            runtime: How networks are run; as suits this machine when ``None``.
+            threads: Threads for one operator, instead of what ``runtime`` says. 1 runs it on the caller's thread.
+            blocked_layout: Lets the runtime use its NCHWc layout on a CPU. It halves the time of nets with ReLU and
+                slows down those with PReLU on large maps, which it has no kernel for; measure it for each net.
+            fixed_shapes: Promises that all runs have the same shapes, so that memory can be planned once.
+            example: Inputs as in real use, a batch of them. On an NVIDIA GPU half precision is tried on them and
+                kept where it makes no difference; without an example the model stays as it is.
+
+        Raises:
+            ConfigError: ``runtime`` asks for a provider that does not exist or is not installed.
+            ModelError: The model cannot be loaded, or not by the provider that was asked for.
+        """
+        self._model = model
+        self._plan = Plan(runtime or RuntimeOptions(), threads, blocked_layout, fixed_shapes, example)
+        self.seconds = 0.0
+        self._lock = threading.Lock()
+        self._active = 0
+        self._busy_since = 0.0
+        self._loaded: Loaded | None = None
+        loaded = self._load()
+        self.providers = loaded.providers
+        self.half_precision = loaded.half_precision
+        self.input_names = [str(node.name) for node in loaded.session.get_inputs()]
+        self.output_names = [str(node.name) for node in loaded.session.get_outputs()]
+
+    @property
+    def accelerated(self) -> bool:
+        """Whether something else than the CPU does the work; larger batches pay there."""
+        return self.providers != (CPU,)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it is in memory; if not, the next run loads it."""
+        return self._loaded is not None
+
+    def run(self, inputs: Inputs) -> Outputs:
+        """Runs the model.
+
+        Args:
+            inputs: One array per input, by name; shapes and dtypes as the model declares them.
+
+        Returns:
+            All outputs in the model's order.
+
+        Raises:
+            ModelError: The inputs do not fit, or the runtime fails.
+        """
+        with self._counted() as loaded:
+            # The runtime's exceptions share no base class below Exception, hence the broad net.
+            try:
+                outputs: Outputs = loaded.session.run(None, dict(inputs))
+            except Exception as error:
+                raise ModelError("A model failed on its input.") from error
+        return outputs
+
+    def run_all(self, batches: Iterable[Inputs]) -> Iterator[Outputs]:
+        """Runs the model on several batches; on an accelerator one is copied while another is computed.
+
+        Args:
+            batches: Inputs as for :meth:`run`; made one after the other, when they are needed, if they can be.
+
+        Yields:
+            What :meth:`run` returns, in the order of the batches.
+
+        Raises:
+            ModelError: As for :meth:`run`.
+        """
+        return run_overlapped(self.run, batches) if self.accelerated else map(self.run, batches)
+
+    def unload_if_idle(self) -> tuple[bool, float | None]:
+        """See :class:`app.vision.runtime.idle.Unloadable`."""
+        patience = self._plan.runtime.idle_seconds
+        with self._lock:
+            if self._loaded is None or patience is None:
+                return False, None
+            left = patience if self._active else self._used_at + patience - time.monotonic()
+            if left > 0:
+                return False, left
+            self._loaded = None
+        return True, None
+
+    def _load(self) -> Loaded:
+        """Brings it into memory; under the lock, but for the first time."""
+        self._loaded = load(self._model, self._plan)
+        self._used_at = time.monotonic()
+        if self._plan.runtime.idle_seconds is not None:
+            idle_watch().add(self)
+        return self._loaded
+
+    @contextmanager
+    def _counted(self) -> Iterator[Loaded]:
+        """Gives the network, and adds to :attr:`seconds`; runs that overlap count once."""
+        with self._lock:
+            loaded = self._loaded or self._load()
+            if not self._active:
+                self._busy_since = time.perf_counter()
+            self._active += 1
+        try:
+            yield loaded
+        finally:
+            with self._lock:
+                self._active -= 1
+                if not self._active:
+                    self.seconds += time.perf_counter() - self._busy_since
+                    self._used_at = time.monotonic()
