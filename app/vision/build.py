@@ -25,7 +25,7 @@ _DETECTORS: dict[str, DetectorMaker] = {
 }
 
 _EMBEDDERS: dict[str, EmbedderMaker] = {
-    "dlib-resnet-v1": lambda _pack, files, _runtime: DlibEmbedder(files.cache),
+    "dlib-resnet-v1": lambda _pack, files, runtime: DlibEmbedder(files.cache, runtime=runtime),
     "deepface": lambda pack, files, _runtime: DeepFaceEmbedder(pack.embedder.partition(":")[2], files),
 }
 

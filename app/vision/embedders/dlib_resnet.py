@@ -15,7 +15,7 @@ from app.vision.embedders import dlib_graph
 from app.vision.embedders.blanks import blank_chips
 from app.vision.embedders.dlib_weights import CHIP_SIZE
 from app.vision.parts import to_unit_length
-from app.vision.runtime import OnnxSession
+from app.vision.runtime import OnnxSession, RuntimeOptions
 from app.vision.weights_cache import load_or_build
 
 _BATCH = 32  # more saves no time on a CPU and only takes memory
@@ -34,19 +34,21 @@ class DlibEmbedder:
     chip_size = CHIP_SIZE
     template: FloatArray | None = DLIB_TEMPLATE
 
-    def __init__(self, cache_dir: Path, *, threads: int | None = None) -> None:
+    def __init__(self, cache_dir: Path, *, runtime: RuntimeOptions | None = None) -> None:
         """Loads the model; rebuilds it first where the cache does not hold it.
 
         Args:
             cache_dir: Folder for rebuilt models.
-            threads: Threads for one operator; all cores this process may use when ``None``.
+            runtime: How the network is run.
 
         Raises:
             ModelError: The weights are missing or damaged.
         """
         model = load_or_build(cache_dir, "dlib-resnet", dlib_graph.GRAPH_VERSION, dlib_graph.build_onnx)
-        self._session = OnnxSession(model, threads=threads, blocked_layout=True)
-        self._blanks = self.embed(blank_chips(self.chip_size))
+        blanks = blank_chips(self.chip_size)
+        example = {dlib_graph.INPUT_NAME: blanks}
+        self._session = OnnxSession(model, runtime=runtime, blocked_layout=True, example=example)
+        self._blanks = self.embed(blanks)
 
     @property
     def seconds(self) -> float:
@@ -72,7 +74,8 @@ class DlibEmbedder:
         side = self.chip_size
         if chips.dtype != np.uint8 or chips.ndim != 4 or chips.shape[1:] != (side, side, 3):
             raise InvalidInputError(f"Face chips must be uint8 of shape (n, {side}, {side}, 3).")
-        parts = [self._session.run({dlib_graph.INPUT_NAME: part})[0] for part in _split(chips)]
+        batches = ({dlib_graph.INPUT_NAME: part} for part in _split(chips))
+        parts = [outputs[0] for outputs in self._session.run_all(batches)]
         return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
 
     def embed(self, chips: npt.NDArray[np.uint8]) -> FloatArray:
