@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from app.errors import ConfigError
+from app.pack_names import AUTO, check_pack_name, pack_of_deepface_names
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -28,8 +29,13 @@ def _split_list(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _auto_as_none(value: object) -> object:
+    return None if isinstance(value, str) and value.strip().lower() in ("", AUTO) else value
+
+
 OptionalText = Annotated[str | None, BeforeValidator(_empty_as_none)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_empty_as_none)]
+OptionalSwitch = Annotated[bool | None, BeforeValidator(_auto_as_none)]
 TextList = Annotated[tuple[str, ...], BeforeValidator(_split_list)]
 
 
@@ -51,7 +57,12 @@ class Settings(BaseModel):
     celery_broker_url: OptionalText = None
 
     # How videos are looked at
-    face_pack: Literal["bundled"] = "bundled"
+    face_pack: Annotated[str, AfterValidator(check_pack_name)] = AUTO
+    face_model: OptionalText = None
+    detector_backend: OptionalText = None
+    deepface_home: OptionalPath = None
+    deepface_compatible: bool = False
+    face_flip: OptionalSwitch = None
     frame_extraction_interval: float = Field(default=1.0, gt=0, le=3600)
     detection_size: int = Field(default=640, ge=64, le=4096)
     face_confidence_threshold: float = Field(default=0.7, ge=0, le=1)
@@ -85,6 +96,8 @@ class Settings(BaseModel):
         for name in ("upload_folder", "faces_folder", "temp_folder", "models_folder"):
             given = values.get(name) or cls.model_fields[name].default
             merged[name] = base / Path(str(given)).expanduser()
+        if home := values.get("deepface_home"):
+            merged["deepface_home"] = base / Path(str(home)).expanduser()
         return merged
 
     @model_validator(mode="after")
@@ -94,6 +107,21 @@ class Settings(BaseModel):
                 f"HOST={self.host} would let other machines in. Set APP_PASSWORD first, or keep HOST=127.0.0.1."
             )
         return self
+
+    @model_validator(mode="after")
+    def _refuse_two_choices(self) -> Settings:
+        named = pack_of_deepface_names(self.face_model, self.detector_backend)
+        if named is not None and self.face_pack not in (AUTO, named):
+            raise ValueError(
+                f"FACE_PACK={self.face_pack} and FACE_MODEL or DETECTOR_BACKEND, which stand for {named}, choose different "
+                "networks. Remove FACE_PACK, or remove FACE_MODEL and DETECTOR_BACKEND."
+            )
+        return self
+
+    @property
+    def wanted_pack(self) -> str:
+        """Name of the pack that ``FACE_PACK``, or ``FACE_MODEL`` and ``DETECTOR_BACKEND``, ask for; may be ``auto``."""
+        return pack_of_deepface_names(self.face_model, self.detector_backend) or self.face_pack
 
     @property
     def database(self) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +19,28 @@ from tests.postgres import database, database_url, postgres_server, postgres_url
 __all__ = ["database", "database_url", "postgres_server", "postgres_url", "sqlite_url"]  # fixtures for all tests
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Programs that tests start must not try to fetch weights; a test that means to says so.
+os.environ["FACE_PACK"] = "bundled"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_outside() -> Iterator[None]:
+    """Fails every test that connects to another machine, with the place of the call."""
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_this_machine(str(address[0])):
+            pytest.fail(f"a test connects to {address}; tests must not need a network")
+        real(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        yield
+
+
+def _is_this_machine(host: str) -> bool:
+    return host == "localhost" or ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
 @pytest.fixture(scope="session")

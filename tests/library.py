@@ -29,7 +29,7 @@ class RecordingQueue:
 
 def make_context(folder: Path, **settings: object) -> Context:
     """A context over an empty, current SQLite library in the folder."""
-    values = {"faaaaaces_data": str(folder), "max_video_size_mb": 1, **settings}
+    values = {"faaaaaces_data": str(folder), "max_video_size_mb": 1, "face_pack": "bundled", **settings}
     context = build_context(Settings.model_validate(values), RecordingQueue())
     context.database.upgrade()
     return context

@@ -26,11 +26,13 @@ STATES = {
 STEPS = {
     "waiting": "Waiting for a worker",
     "downloading": "Downloading",
+    "fetching": "Fetching the networks",
     "looking": "Looking for faces",
     "linking": "Following faces",
     "grouping": "Grouping people",
     "done": "Done",
 }
+LOADING = ("downloading", "fetching")  # counted in bytes
 KINDS = {
     JobKind.FETCH_VIDEO: "Download and look for faces",
     JobKind.PROCESS_VIDEO: "Look for faces",
@@ -116,11 +118,11 @@ def job_line(job: JobRow) -> str:
     if job.state is not JobState.RUNNING:
         return STEPS["waiting"] if job.state is JobState.QUEUED else STATES[job.state]
     parts = [STEPS.get(job.step, job.step.capitalize())]
-    if job.step == "downloading" and job.done:
+    if job.step in LOADING and job.done:
         parts.append(f"{size(job.done)} of {size(job.total)}" if job.total else size(job.done))
     elif job.step == "looking" and job.total:
         parts.append(f"{number(int(job.done))} of {plural(round(job.total), 'frame')}")
-    if job.kind is not JobKind.CLUSTER and job.step != "downloading":
+    if job.kind is not JobKind.CLUSTER and job.step not in LOADING:
         parts.append(plural(job.faces_found, "face"))
     if job.seconds_left is not None and job.seconds_left >= 1:
         parts.append(f"about {duration(round(job.seconds_left))} left")

@@ -19,13 +19,14 @@ from app.domain import IntArray, JobKind
 from app.services.context import Context
 from app.services.job_run import JobRun
 from app.services.library_lock import waited_for
+from app.services.models.choose import pack_of_space
 from app.storage import jobs as job_rows
 from app.storage import people as people_rows
 from app.storage import spaces as space_rows
 from app.storage import tracks as track_rows
 from app.storage import videos as video_rows
 from app.storage.tracks import TrackNodes
-from app.vision import Pack, get_pack
+from app.vision import Pack
 
 logger = logging.getLogger(__name__)
 
@@ -101,11 +102,11 @@ def cluster_library(context: Context, run: JobRun | None = None) -> ClusterSumma
         with context.database.session() as session:
             space = space_rows.pinned(session)
             nodes = track_rows.nodes(session, space) if space else None
-            together = track_rows.seen_together(session, space.id) if space else np.empty((0, 2), np.int64)
+            together = track_rows.seen_together(session)
             named = people_rows.named(session)
         labels = np.empty(0, np.int64)
         if space is not None and nodes is not None:
-            labels = group_tracks(context.settings, get_pack(space.pack), nodes, together, named)
+            labels = group_tracks(context.settings, pack_of_space(context.settings, space), nodes, together, named)
         lock.check()
         with context.database.write() as session:
             lock.fence(session)
@@ -130,14 +131,15 @@ def group_tracks(
         settings: Which algorithm, and the threshold where it is set.
         pack: The pack of the tracks' space.
         nodes: The tracks.
-        together: ``int64`` (m, 2) ids of tracks that share a frame.
+        together: ``int64`` (m, 2) ids of tracks that share a frame; pairs with tracks that are not in ``nodes`` do not
+            matter.
         named: Ids of the people who have a name; two of them never become one silently.
 
     Returns:
         ``int64`` (n,) group of each track, -1 for tracks that are nobody's.
     """
     threshold = _threshold(settings, pack)
-    apart = np.searchsorted(nodes.ids, together)
+    apart = np.searchsorted(nodes.ids, together[np.isin(together, nodes.ids).all(axis=1)])
     usable = np.flatnonzero(nodes.usable)
     place = np.full(len(nodes.ids), -1, np.int64)
     place[usable] = np.arange(len(usable))

@@ -9,9 +9,10 @@ from typing import Protocol
 
 from app.config import Settings
 from app.domain import JobKind
+from app.services.models.engines import EngineSource
 from app.storage.blobs import BlobStore
 from app.storage.database import Database
-from app.vision import FaceEngine, get_pack
+from app.vision import FaceEngine
 
 
 class JobQueue(Protocol):
@@ -41,7 +42,8 @@ class Context:
         settings: Frozen settings.
         database: The library.
         blobs: Videos, crops, thumbnails and temporary files.
-        engine: Returns the process's one engine; the first call loads the models and takes seconds.
+        engine: Returns the process's one engine; the first call loads the networks and takes seconds. Ask again for each
+            piece of work: the library may have been given another pack meanwhile.
         queue: Where jobs are announced.
         stopping: Set when this process was told to stop; work in progress is given back at its next checkpoint.
     """
@@ -54,28 +56,6 @@ class Context:
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
-class _LazyEngine:
-    """Loads the models at the first call, once, whichever thread asks first."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._engine: FaceEngine | None = None
-        self._lock = threading.Lock()
-
-    def __call__(self) -> FaceEngine:
-        with self._lock:
-            if self._engine is None:
-                settings = self._settings
-                self._engine = FaceEngine(
-                    get_pack(settings.face_pack),
-                    settings.models_folder,
-                    detection_size=settings.detection_size,
-                    confidence=settings.face_confidence_threshold,
-                    min_face_size=settings.min_face_size,
-                )
-            return self._engine
-
-
 def build_context(settings: Settings, queue: JobQueue | None = None) -> Context:
     """Puts the parts together. Opens no connection and loads no model yet.
 
@@ -86,10 +66,11 @@ def build_context(settings: Settings, queue: JobQueue | None = None) -> Context:
     Returns:
         The context.
     """
+    database = Database(settings.database)
     return Context(
         settings=settings,
-        database=Database(settings.database),
+        database=database,
         blobs=BlobStore(settings.upload_folder, settings.faces_folder, settings.temp_folder),
-        engine=_LazyEngine(settings),
+        engine=EngineSource(settings, database),
         queue=queue or NoQueue(),
     )

@@ -20,19 +20,21 @@ from sqlalchemy.orm import Session
 
 from app.domain import BoundingBox, Frame, Image, Quality, QualityReason, VideoInfo
 from app.domain import Face as FoundFace
-from app.errors import MediaError, NotFoundError
+from app.errors import MediaError, NotFoundError, PackMismatchError
 from app.media.frames import FrameSampler
 from app.media.images import encode_jpeg
 from app.media.probe import probe
 from app.models import EmbeddingSpace, Face, Track, Video, utc_now
 from app.services.context import Context
 from app.services.job_run import JobRun
+from app.services.models.choose import pack_of_space
+from app.services.models.engines import fetch_missing_weights
 from app.storage import faces as face_rows
 from app.storage import spaces as space_rows
 from app.storage import tracks as track_rows
 from app.storage import vectors
 from app.storage import videos as video_rows
-from app.vision import get_pack
+from app.vision import FaceEngine
 from app.vision.track import Observation, Tracker, TrackResult, TrackSettings
 
 logger = logging.getLogger(__name__)
@@ -53,10 +55,13 @@ def process_video(context: Context, run: JobRun) -> None:
     Raises:
         NotFoundError: The video or its file is gone.
         MediaError: The file cannot be read.
+        PackMismatchError: The settings ask for another pack than the library's.
+        ModelError: The networks are missing and cannot be fetched.
         JobLostError: Another attempt took over.
         JobCancelledError: A person cancelled the job.
     """
     video, path = _find_video(context, run)
+    fetch_missing_weights(context, run)
     interval = float(run.params["interval"])
     info = probe(path)
     with FrameSampler(path, interval, start_sample=run.next_sample) as sampler:
@@ -107,6 +112,17 @@ def _chunks(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
 
 def _look_at_chunk(context: Context, run: JobRun, video: Video, frames: list[Frame]) -> None:
     engine = context.engine()
+    try:
+        _look_with(engine, context, run, video, frames)
+    except PackMismatchError:
+        # another process pinned a pack, or changed it, since the networks were chosen
+        other = context.engine()
+        if other.pack.space == engine.pack.space:
+            raise
+        _look_with(other, context, run, video, frames)
+
+
+def _look_with(engine: FaceEngine, context: Context, run: JobRun, video: Video, frames: list[Frame]) -> None:
     found = engine.analyse([frame.image for frame in frames])
     if video.thumbnail_key is None:
         video.thumbnail_key = _write_thumbnail(context, video.id, frames, found)
@@ -228,7 +244,7 @@ def _link(context: Context, run: JobRun, video_id: int) -> bool:
     """Returns False where the library changed its pack meanwhile: the tracks were of vectors that are gone."""
     with context.database.session() as session:
         space = space_rows.pinned(session)
-        results = list(_follow(session, video_id, space)) if space else []
+        results = list(_follow(context, session, video_id, space)) if space else []
     with context.database.write() as session:
         run.fence(session)
         present = space_rows.hold(session)
@@ -239,8 +255,8 @@ def _link(context: Context, run: JobRun, video_id: int) -> bool:
     return True
 
 
-def _follow(session: Session, video_id: int, space: EmbeddingSpace) -> Iterator[TrackResult]:
-    tracker = Tracker(TrackSettings.for_distance(get_pack(space.pack).same_person_distance))
+def _follow(context: Context, session: Session, video_id: int, space: EmbeddingSpace) -> Iterator[TrackResult]:
+    tracker = Tracker(TrackSettings.for_distance(pack_of_space(context.settings, space).same_person_distance))
     # a change of pack leaves those in their old space that it could not measure anew
     faces = (face for face in face_rows.in_video(session, video_id) if face.space_id == space.id)
     for _, group in groupby(faces, key=lambda face: face.sample):

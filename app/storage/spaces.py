@@ -55,14 +55,26 @@ def get_or_create(session: Session, name: str, pack: str, dimension: int) -> Emb
 
 
 def check(space: EmbeddingSpace, name: str, pack: str, dimension: int) -> None:
-    """Refuses to mix faces that cannot be compared.
+    """Refuses to mix faces that cannot be compared. Packs with the same space differ in their detector alone.
+
+    Args:
+        space: The library's space.
+        name: Name of the other space.
+        pack: Name of the pack that it belongs to.
+        dimension: Length of its vectors.
 
     Raises:
-        PackMismatchError: The space belongs to another pack.
+        PackMismatchError: The space is another one; the message names the ways out.
     """
-    if (space.name, space.pack, space.dimension) != (name, pack, dimension):
+    if (space.name, space.dimension) == (name, dimension):
+        return
+    if space.pack == pack:
         raise PackMismatchError(
-            f"The faces of this library were measured with the pack {space.pack}, and the settings name {pack}. "
-            f"Faces of two packs cannot be compared. Set FACE_PACK={space.pack} again, or point FAAAAACES_DATA "
-            "at an empty folder to begin a new library."
+            f"The faces of this library were measured by the pack {pack} in the form {space.name}, and the settings ask for "
+            f"{name}, which cannot be compared with it: run `faaaaaces migrate-pack {pack}`, or set FACE_FLIP and "
+            "DEEPFACE_COMPATIBLE as they were."
         )
+    raise PackMismatchError(
+        f"The faces of this library were measured with the pack {space.pack}, and the settings ask for {pack}, which cannot "
+        f"be compared with it: run `faaaaaces migrate-pack {pack}`, or set FACE_PACK={space.pack} again."
+    )

@@ -24,22 +24,25 @@ export function plural(count, one, many = `${one}s`) {
 const STEPS = {
   waiting: "Waiting for a worker",
   downloading: "Downloading",
+  fetching: "Fetching the networks",
   looking: "Looking for faces",
   linking: "Following faces",
   grouping: "Grouping people",
   done: "Done",
 };
 
+const LOADING = ["downloading", "fetching"]; // counted in bytes
+
 /** What a job is doing, in one line. */
 export function jobLine(job) {
   if (job.status === "queued") return STEPS.waiting;
   if (job.status !== "running") return { succeeded: "Done", failed: "Failed", cancelled: "Cancelled" }[job.status];
   const parts = [STEPS[job.step] ?? job.step];
-  if (job.step === "downloading" && job.done) parts.push(job.total ? `${size(job.done)} of ${size(job.total)}` : size(job.done));
+  if (LOADING.includes(job.step) && job.done) parts.push(job.total ? `${size(job.done)} of ${size(job.total)}` : size(job.done));
   else if (job.step === "looking" && job.total) {
     parts.push(`${Math.floor(job.done).toLocaleString("en")} of ${plural(Math.round(job.total), "frame")}`);
   }
-  if (job.kind !== "cluster" && job.step !== "downloading") parts.push(plural(job.faces_found, "face"));
+  if (job.kind !== "cluster" && !LOADING.includes(job.step)) parts.push(plural(job.faces_found, "face"));
   if (job.seconds_left >= 1) parts.push(`about ${duration(Math.round(job.seconds_left))} left`);
   return parts.join(" · ");
 }

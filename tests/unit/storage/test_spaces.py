@@ -20,17 +20,31 @@ def test_the_first_face_pins_the_pack(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "pack", "dimension"),
-    [("arcface", "retinaface-arcface", 512), ("dlib-resnet-v1", "bundled", 129), ("dlib-resnet-v2", "bundled", 128)],
-    ids=["another pack", "another length", "another space"],
+    ("name", "pack", "dimension", "words"),
+    [
+        ("arcface", "retinaface-arcface", 512, ("migrate-pack retinaface-arcface", "FACE_PACK=bundled")),
+        ("dlib-resnet-v1", "bundled", 129, ("migrate-pack bundled",)),
+        ("dlib-resnet-v1/plain", "bundled", 128, ("migrate-pack bundled", "FACE_FLIP", "DEEPFACE_COMPATIBLE")),
+    ],
+    ids=["another pack", "another length", "another form"],
 )
-def test_another_pack_is_refused_with_the_way_out(database: Database, name: str, pack: str, dimension: int) -> None:
+def test_another_space_is_refused_with_the_way_out(
+    database: Database, name: str, pack: str, dimension: int, words: tuple[str, ...]
+) -> None:
     with database.write() as session:
         spaces.get_or_create(session, "dlib-resnet-v1", "bundled", 128)
     with pytest.raises(PackMismatchError) as caught, database.write() as session:
         spaces.get_or_create(session, name, pack, dimension)
-    for word in ("bundled", pack, "FACE_PACK=bundled", "FAAAAACES_DATA"):
+    for word in words:
         assert word in caught.value.message
+
+
+def test_another_detector_before_the_same_embedder_is_not_another_space(database: Database) -> None:
+    with database.write() as session:
+        made = spaces.get_or_create(session, "dlib-resnet-v1", "bundled", 128)
+    with database.write() as session:
+        again = spaces.get_or_create(session, "dlib-resnet-v1", "bundled-exact", 128)
+    assert (again.id, again.pack) == (made.id, "bundled")
 
 
 def test_of_two_first_faces_at_once_one_pins_and_the_other_is_refused(database: Database) -> None:
