@@ -7,7 +7,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-slow lint format bench lock clean
+.PHONY: help setup setup-dev run test test-slow test-tensorflow lint format bench lock clean
 
 help: ## Shows this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -28,6 +28,11 @@ test: setup-dev ## Runs the tests, but for the slow ones
 test-slow: setup-dev ## Runs the slow tests (minutes each)
 	@scripts/system_packages.sh
 	$(PYTEST) -m slow $(ARGS)
+
+test-tensorflow: ## Tests DeepFace's TensorFlow engine, in an environment of its own
+	@VENV=.venv-tensorflow scripts/setup.sh requirements-tensorflow.txt
+	@.venv-tensorflow/bin/python -m pip install --quiet -c requirements-dev.txt pytest pytest-timeout scikit-image dlib-bin
+	.venv-tensorflow/bin/python -m pytest --noconftest -p no:cacheprovider tests/tensorflow $(ARGS)
 
 lint: setup-dev ## Checks style, types and the layers; all of them, even when one finds something
 	@status=0; \

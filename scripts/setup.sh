@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Makes .venv and installs pinned packages into it: scripts/setup.sh [requirements.txt | requirements-dev.txt]
+# Makes .venv and installs pinned packages into it: scripts/setup.sh [requirements.txt | requirements-dev.txt | ...]
+# Another environment than .venv: VENV=.venv-tensorflow scripts/setup.sh requirements-tensorflow.txt
 # Needs Python 3.11 or newer and nothing else. Does nothing when what was asked for is installed already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 requirements=${1:-requirements.txt}
 uv_version=0.13.9
-venv=.venv
+venv=${VENV:-.venv}
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 say() { printf '%s\n' "$*"; }

@@ -69,6 +69,8 @@ def _point_to(store: Path) -> None:
     os.environ["DEEPFACE_HOME"] = str(store.parent.parent)
     complete = all(importlib.util.find_spec(name) is not None for name in ("tensorflow", "tf_keras"))
     os.environ.setdefault("DEEPFACE_BACKEND_ENGINE", "tensorflow" if complete else "onnx")
+    if os.environ["DEEPFACE_BACKEND_ENGINE"] == "tensorflow":
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # its Keras models are written for version 2
     store.mkdir(parents=True, exist_ok=True)
 
 
