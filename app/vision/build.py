@@ -20,7 +20,7 @@ DetectorMaker = Callable[[Pack, ModelFiles, RuntimeOptions], Detector]
 EmbedderMaker = Callable[[Pack, ModelFiles, RuntimeOptions], Embedder]
 
 _DETECTORS: dict[str, DetectorMaker] = {
-    "mtcnn": lambda _pack, files, _runtime: MtcnnDetector(files.cache),
+    "mtcnn": lambda _pack, files, runtime: MtcnnDetector(files.cache, runtime=runtime),
     "deepface": lambda pack, files, _runtime: DeepFaceDetector(pack.detector.partition(":")[2], files),
 }
 

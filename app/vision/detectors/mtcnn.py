@@ -7,7 +7,6 @@ the third refines the rest and finds five points of each face.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from app.vision.detectors import mtcnn_stages as stages
 from app.vision.detectors.mtcnn_graph import NetName
 from app.vision.detectors.mtcnn_stages import Floats, Level
 from app.vision.detectors.mtcnn_weights import load_net
-from app.vision.runtime import OnnxSession, available_cores
+from app.vision.runtime import OnnxSession, RuntimeOptions, available_cores, worker_pool
 
 # The package's defaults for the first two nets; the third's threshold is the caller's ``confidence``.
 _PNET_THRESHOLD = 0.6
@@ -40,20 +39,21 @@ class MtcnnDetector:
     threads, to be made after a fork and not before.
     """
 
-    def __init__(self, cache_dir: Path) -> None:
+    def __init__(self, cache_dir: Path, *, runtime: RuntimeOptions | None = None) -> None:
         """Loads the nets.
 
         Args:
             cache_dir: Folder where the rebuilt nets are kept.
+            runtime: How nets are run.
 
         Raises:
             ModelError: The weights are missing or damaged.
         """
         self._pnet, self._rnet, self._onet = (
-            OnnxSession(load_net(cache_dir, name), threads=1, blocked_layout=True) for name in _NETS
+            OnnxSession(load_net(cache_dir, name), runtime=runtime, threads=1, blocked_layout=True) for name in _NETS
         )
-        self._workers = available_cores()
-        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="mtcnn")
+        self._workers = (runtime and runtime.threads) or available_cores()
+        self._pool = worker_pool(self._workers)
 
     @property
     def seconds(self) -> float:

@@ -58,7 +58,7 @@ class OneShotDetector:
         Raises:
             ModelError: The graph cannot be loaded.
         """
-        self._session = OnnxSession(model, threads=(runtime or RuntimeOptions()).threads, blocked_layout=True)
+        self._session = OnnxSession(model, runtime=runtime, blocked_layout=True)
         self._input = self._session.input_names[0]
         self._letterbox = Letterbox(pixels)
         self._decode = decode

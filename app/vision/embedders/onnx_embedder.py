@@ -80,7 +80,7 @@ class OnnxEmbedder:
         self.dimension = spec.dimension
         self.template: FloatArray | None = ARCFACE_TEMPLATE if spec.template is None else spec.template
         self._flip = flip
-        self._session = OnnxSession(model, threads=(runtime or RuntimeOptions()).threads, blocked_layout=True)
+        self._session = OnnxSession(model, runtime=runtime, blocked_layout=True)
         self._input = self._session.input_names[0]
         self._blanks: FloatArray | None = None
 
