@@ -15,7 +15,7 @@ import numpy as np
 
 from app.domain import BoundingBox, Detection, Face, FloatArray, Image
 from app.errors import InvalidInputError
-from app.vision.align import DLIB_TEMPLATE, align
+from app.vision.align import DLIB_TEMPLATE, align, estimate_similarity
 from app.vision.build import build_detector, build_embedder
 from app.vision.files import ModelFiles, default_folder
 from app.vision.packs import Pack, get_pack
@@ -170,6 +170,23 @@ class FaceEngine:
             places = [(index, one) for index, faces in enumerate(detections) for one in faces]
             described = iter(self._describe(images, places))
         return [[next(described) for _ in faces] for faces in detections]
+
+    def enlargement(self, image: Image, detection: Detection) -> float:
+        """Tells whether a picture shows a face in less detail than the embedder can take in.
+
+        Args:
+            image: ``uint8`` (height, width, 3) RGB.
+            detection: A face of it.
+
+        Returns:
+            Pixels of the embedder's view for one pixel of the picture, along a line; above 1 it enlarges the face.
+        """
+        if self._embedder.template is not None:
+            matrix = estimate_similarity(detection.landmarks, self._embedder.template)
+            return float(np.hypot(matrix[0, 0], matrix[1, 0]))
+        with self._lock:
+            chip = self._embedder.cut(image, detection)
+        return max(chip.shape) / max(detection.box.width, detection.box.height, 1.0)
 
     def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         with self._timed("detect"):
