@@ -11,6 +11,7 @@ from app.vision.detectors.mtcnn import MtcnnDetector
 from app.vision.embedders.deepface import DeepFaceEmbedder
 from app.vision.embedders.dlib_resnet import DlibEmbedder
 from app.vision.files import ModelFiles
+from app.vision.importing.parts import imported_detector, imported_embedder
 from app.vision.packs import Pack
 from app.vision.parts import Detector, Embedder
 from app.vision.runtime import RuntimeOptions
@@ -22,11 +23,19 @@ EmbedderMaker = Callable[[Pack, ModelFiles, RuntimeOptions], Embedder]
 _DETECTORS: dict[str, DetectorMaker] = {
     "mtcnn": lambda _pack, files, runtime: MtcnnDetector(files.cache, runtime=runtime),
     "deepface": lambda pack, files, _runtime: DeepFaceDetector(pack.detector.partition(":")[2], files),
+    **dict.fromkeys(
+        ("yunet", "retinaface-mobile", "scrfd"),
+        lambda pack, files, runtime: imported_detector(pack.detector, files, runtime),
+    ),
 }
 
 _EMBEDDERS: dict[str, EmbedderMaker] = {
     "dlib-resnet-v1": lambda _pack, files, runtime: DlibEmbedder(files.cache, runtime=runtime),
     "deepface": lambda pack, files, _runtime: DeepFaceEmbedder(pack.embedder.partition(":")[2], files),
+    **dict.fromkeys(
+        ("mobilefacenet", "sface", "insightface-arcface", "facenet", "facenet-128"),
+        lambda pack, files, runtime: imported_embedder(pack.embedder, files, runtime, flip=pack.flip),
+    ),
 }
 
 

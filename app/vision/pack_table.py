@@ -124,6 +124,7 @@ EMBEDDERS: dict[str, Figures] = {
     "insightface-arcface": _derived("insightface-arcface/arcface-112", 512, 0.55),
     "sface": _derived("sface/arcface-112", 128, 0.593),
     "facenet": _derived("facenet/160", 512, 0.30),
+    "facenet-128": _derived("facenet-128/160", 128, 0.40),
 }
 
 # DeepFace's own models under its own names: length of the vector as its classes' ``output_shape`` tells, threshold.

@@ -44,15 +44,17 @@ class OneShotDetector:
         decode: Decode,
         *,
         overlap: float,
+        batch: int | None = None,
         runtime: RuntimeOptions | None = None,
     ) -> None:
         """Loads the network.
 
         Args:
-            model: The graph, with one input (n, 3, height, width), all but the 3 free.
+            model: The graph, with one input (n, 3, height, width) whose height and width are free.
             pixels: How it wants its pixels.
             decode: How its numbers are read.
             overlap: Of two boxes that overlap by at least this (IoU, 0..1) only the better one stays.
+            batch: 1 where the graph takes only one picture at a time.
             runtime: How networks are run.
 
         Raises:

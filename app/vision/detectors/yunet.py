@@ -27,17 +27,18 @@ _OVERLAP = 0.3  # OpenCV's default
 class YunetDetector(OneShotDetector):
     """YuNet in the form of 2023, with twelve outputs."""
 
-    def __init__(self, model: bytes | Path, *, runtime: RuntimeOptions | None = None) -> None:
+    def __init__(self, model: bytes | Path, *, batch: int | None = None, runtime: RuntimeOptions | None = None) -> None:
         """Loads the network.
 
         Args:
             model: The graph.
+            batch: 1 where the graph takes only one picture at a time.
             runtime: How networks are run.
 
         Raises:
             ModelError: The graph cannot be loaded.
         """
-        super().__init__(model, PIXELS, self._decode, overlap=_OVERLAP, runtime=runtime)
+        super().__init__(model, PIXELS, self._decode, overlap=_OVERLAP, batch=batch, runtime=runtime)
         names = self._session.output_names
         self._order = [names.index(name) for name in OUTPUT_NAMES]
 
