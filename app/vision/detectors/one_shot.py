@@ -62,7 +62,7 @@ class OneShotDetector:
         """
         self._session = OnnxSession(model, runtime=runtime, blocked_layout=True)
         self._input = self._session.input_names[0]
-        self._letterbox = Letterbox(pixels)
+        self._letterbox = Letterbox(pixels, max_pixels=1) if batch == 1 else Letterbox(pixels)
         self._decode = decode
         self._overlap = overlap
 
