@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import and_, bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.domain import FloatArray, IntArray
@@ -68,6 +68,11 @@ def replace_for_video(session: Session, video_id: int, tracks: Sequence[tuple[Tr
     return [track.id for track in rows]
 
 
+def count(session: Session) -> int:
+    """How many tracks there are."""
+    return session.scalar(select(func.count()).select_from(Track)) or 0
+
+
 def nodes(session: Session, space: EmbeddingSpace, *, usable_only: bool = False) -> TrackNodes:
     """All tracks of a space; 100,000 of 128 numbers take about 50 MB."""
     columns = (Track.id, Track.video_id, Track.person_id, Track.start, Track.end, Track.face_count)
@@ -91,8 +96,8 @@ def nodes(session: Session, space: EmbeddingSpace, *, usable_only: bool = False)
     )
 
 
-def seen_together(session: Session, space_id: int, *, usable_only: bool = False) -> IntArray:
-    """Pairs of tracks that share a sampled frame: two faces of one frame are never one person.
+def seen_together(session: Session, *, usable_only: bool = False) -> IntArray:
+    """Pairs of tracks that share a sampled frame: two faces of one frame are never one person, whatever their space.
 
     Returns:
         ``int64`` (m, 2) track ids, each pair once, the smaller id first.
@@ -102,9 +107,8 @@ def seen_together(session: Session, space_id: int, *, usable_only: bool = False)
         other.video_id == one.video_id,
         other.sample == one.sample,
         other.track_id > one.track_id,
-        other.space_id == one.space_id,
     )
-    query = select(one.track_id, other.track_id).join(other, place).where(one.space_id == space_id).distinct()
+    query = select(one.track_id, other.track_id).join(other, place).distinct()
     if usable_only:
         first, second = aliased(Track), aliased(Track)
         query = query.join(first, and_(first.id == one.track_id, first.usable))

@@ -113,7 +113,7 @@ def test_an_empty_library_has_empty_arrays_of_the_right_shape(database: Database
         space = make_space(session)
         nodes = tracks.nodes(session, space)
         assert nodes.embeddings.shape == (0, DIMENSION) and nodes.ids.dtype == np.int64 and len(nodes) == 0
-        assert tracks.seen_together(session, space.id).shape == (0, 2)
+        assert tracks.seen_together(session).shape == (0, 2)
         assert tracks.assign_people(session, [], []) == 0
 
 
@@ -124,12 +124,10 @@ def test_tracks_that_share_a_frame_are_found_once(database: Database) -> None:
         )
         # The same sample numbers in another video are other frames.
         make_tracked_video(session, [[(0, 0), (1, 0), (2, 0), (9, 0)]])
-        space = make_space(session)
         session.get_one(Track, ids[2]).usable = False
         a, b, c = ids[:3]
-        assert tracks.seen_together(session, space.id).tolist() == [[a, b], [a, c], [b, c]]
-        assert tracks.seen_together(session, space.id, usable_only=True).tolist() == [[a, b]]
-        assert tracks.seen_together(session, space.id + 1).tolist() == []
+        assert tracks.seen_together(session).tolist() == [[a, b], [a, c], [b, c]]
+        assert tracks.seen_together(session, usable_only=True).tolist() == [[a, b]]
 
 
 def test_faces_follow_their_tracks(database: Database) -> None:
