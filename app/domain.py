@@ -146,6 +146,25 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class Attributes:
+    """What networks guess about a face, if asked to; ``None`` where they were not asked.
+
+    Attributes:
+        age: Apparent age in years.
+        gender: ``Woman`` or ``Man``.
+        emotion: ``angry``, ``disgust``, ``fear``, ``happy``, ``sad``, ``surprise`` or ``neutral``.
+        race: ``asian``, ``indian``, ``black``, ``white``, ``middle eastern`` or ``latino hispanic``.
+        liveness: 0..1, how surely a live face and no picture of one is seen.
+    """
+
+    age: float | None = None
+    gender: str | None = None
+    emotion: str | None = None
+    race: str | None = None
+    liveness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Face:
     """A face as the engine returns it.
 
@@ -153,11 +172,13 @@ class Face:
         detection: Box, landmarks and confidence in source-frame pixels.
         quality: Whether it may decide who is who.
         embedding: ``float32`` (dimension,), unit length, in the space of the engine's pack.
+        attributes: What was guessed about it, where that was asked for.
     """
 
     detection: Detection
     quality: Quality
     embedding: FloatArray
+    attributes: Attributes | None = None
 
 
 @dataclass(frozen=True, slots=True)

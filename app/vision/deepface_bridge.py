@@ -12,6 +12,9 @@ import shutil
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
+from app.domain import Detection, FloatArray, Image
 from app.errors import ModelError
 from app.vision.files import ModelFiles
 
@@ -59,6 +62,58 @@ def build(task: Task, name: str, files: ModelFiles) -> Any:
     except (ImportError, ValueError, OSError, RuntimeError, AttributeError) as error:
         # what DeepFace and the packages behind it are known to raise; none has a base class of its own
         raise ModelError(_explain(name, error)) from error
+
+
+def cut_face(image: Image, detection: Detection, target: tuple[int, int]) -> FloatArray:
+    """Cuts a face out of a picture exactly as DeepFace does it for its models.
+
+    DeepFace turns the face's surroundings until the eyes are level, cuts the turned box and fits it into the model's
+    input with black around it.
+
+    Args:
+        image: ``uint8`` (height, width, 3) RGB.
+        detection: The face, in pixels of ``image``.
+        target: Height and width of the result.
+
+    Returns:
+        ``float32`` (height, width, 3) **BGR**, 0..1.
+    """
+    from deepface.modules import detection as cutting  # noqa: PLC0415 - see the top
+    from deepface.modules import preprocessing  # noqa: PLC0415
+
+    piece, area = _surroundings(image, detection)
+    face = cutting.extract_face(
+        facial_area=area,
+        img=piece,
+        align=True,
+        expand_percentage=0,
+        width_border=0,
+        height_border=0,
+        detector_backend="given",
+    ).img
+    face = face if face.size else piece
+    scaled = face / 255 if face.max() > 1 else face  # as extract_faces() does it
+    return np.asarray(preprocessing.resize_image(img=scaled, target_size=target)[0], np.float32)
+
+
+def _surroundings(image: Image, detection: Detection) -> tuple[Image, Any]:
+    """Cuts out what DeepFace may look at about a face: BGR, black where the picture ends; and the face's area in it.
+
+    DeepFace does this with the whole picture and half of its size in black on every side; the result is the same.
+    """
+    from deepface.models.Detector import FacialAreaRegion  # noqa: PLC0415 - see the top
+
+    box = detection.box
+    x, y = int(box.x1), int(box.y1)
+    width, height = max(1, int(box.x2) - x), max(1, int(box.y2) - y)
+    left, top = x - width, y - height
+    piece = np.zeros((3 * height, 3 * width, 3), np.uint8)
+    y1, y2 = (int(np.clip(v, 0, image.shape[0])) for v in (top, top + 3 * height))
+    x1, x2 = (int(np.clip(v, 0, image.shape[1])) for v in (left, left + 3 * width))
+    piece[y1 - top : y2 - top, x1 - left : x2 - left] = image[y1:y2, x1:x2, ::-1]
+    eyes = [(int(point[0]) - left, int(point[1]) - top) for point in detection.landmarks[:2]]
+    area = FacialAreaRegion(x=width, y=height, w=width, h=height, right_eye=eyes[0], left_eye=eyes[1], confidence=1.0)
+    return piece, area
 
 
 def _point_to(store: Path) -> None:

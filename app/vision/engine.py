@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,10 @@ import numpy as np
 from app.domain import BoundingBox, Detection, Face, FloatArray, Image
 from app.errors import InvalidInputError
 from app.vision.align import DLIB_TEMPLATE, align, estimate_similarity
+from app.vision.attributes import AttributeReader
 from app.vision.build import build_detector, build_embedder
 from app.vision.files import ModelFiles, default_folder
-from app.vision.packs import Pack, get_pack
+from app.vision.packs import Pack, load_pack
 from app.vision.quality import assess
 from app.vision.runtime import RuntimeOptions
 
@@ -77,6 +78,7 @@ class FaceEngine:
         detection_size: int = 640,
         confidence: float = 0.7,
         min_face_size: int = 20,
+        attributes: Sequence[str] = (),
     ) -> None:
         """Loads the networks of a pack.
 
@@ -87,20 +89,22 @@ class FaceEngine:
             detection_size: Longest side in pixels of the picture the detector sees; smaller pictures are not enlarged.
             confidence: Lowest detector confidence, 0..1, of a face that is returned.
             min_face_size: Smallest face to look for, in pixels of the source picture.
+            attributes: What to guess about faces, some of :data:`app.vision.attributes.ATTRIBUTES`; usually nothing.
 
         Raises:
-            ConfigError: There is no such pack.
+            ConfigError: There is no such pack or attribute.
             ModelError: Weights are missing or damaged.
         """
-        self.pack = get_pack(pack) if isinstance(pack, str) else pack
+        places = files if isinstance(files, ModelFiles) else ModelFiles.within(files or default_folder())
+        self.pack = load_pack(pack, places) if isinstance(pack, str) else pack
         self.timings = EngineTimings()
         self._detection_size = detection_size
         self._confidence = confidence
         self._min_face_size = min_face_size
-        places = files if isinstance(files, ModelFiles) else ModelFiles.within(files or default_folder())
         runtime = runtime or RuntimeOptions()
         self._detector = build_detector(self.pack, places, runtime)
         self._embedder = build_embedder(self.pack, places, runtime)
+        self._attributes = AttributeReader(attributes, places) if attributes else None
         self._lock = threading.Lock()
 
     def warm_up(self) -> None:
@@ -132,7 +136,18 @@ class FaceEngine:
         results: list[list[Face]] = [[] for _ in images]
         for (index, _), face in zip(places, faces, strict=True):
             results[index].append(face)
-        return results
+        return results if self._attributes is None else self._guess(self._attributes, images, results)
+
+    def _guess(self, reader: AttributeReader, images: Sequence[Image], found: list[list[Face]]) -> list[list[Face]]:
+        with self._lock:
+            answers = [
+                reader.read(image, [face.detection for face in faces])
+                for image, faces in zip(images, found, strict=True)
+            ]
+        return [
+            [replace(face, attributes=answer) for face, answer in zip(faces, given, strict=True)]
+            for faces, given in zip(found, answers, strict=True)
+        ]
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Finds the faces of some pictures, and nothing more: the embedder does not run.
@@ -186,7 +201,7 @@ class FaceEngine:
             return float(np.hypot(matrix[0, 0], matrix[1, 0]))
         with self._lock:
             chip = self._embedder.cut(image, detection)
-        return max(chip.shape) / max(detection.box.width, detection.box.height, 1.0)
+        return float(max(chip.shape) / max(detection.box.width, detection.box.height, 1.0))
 
     def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         with self._timed("detect"):

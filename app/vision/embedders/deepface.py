@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from app.domain import Detection, FloatArray, Image
 from app.errors import InvalidInputError, ModelError
-from app.vision.deepface_bridge import build
+from app.vision.deepface_bridge import build, cut_face
 from app.vision.embedders.blanks import blank_chips
 from app.vision.files import ModelFiles
 from app.vision.parts import to_unit_length
@@ -52,17 +52,7 @@ class DeepFaceEmbedder:
 
     def cut(self, image: Image, detection: Detection) -> npt.NDArray[np.float32]:
         """See :meth:`app.vision.parts.Embedder.cut`; the chip is ``float32`` (height, width, 3) BGR, 0..1."""
-        from deepface.modules import detection as cutting  # noqa: PLC0415 - DeepFace takes seconds to import
-        from deepface.modules import preprocessing  # noqa: PLC0415
-
-        piece, area = _surroundings(image, detection)
-        face = cutting.extract_face(
-            facial_area=area, img=piece, align=True, expand_percentage=0, width_border=0, height_border=0, detector_backend="given"
-        ).img  # fmt: skip
-        if not face.size:
-            face = piece
-        scaled = face / 255 if face.max() > 1 else face  # as extract_faces() does it
-        return np.asarray(preprocessing.resize_image(img=scaled, target_size=self._target)[0], np.float32)
+        return cut_face(image, detection, self._target)
 
     def embed(self, chips: npt.NDArray[Any]) -> FloatArray:
         """See :meth:`app.vision.parts.Embedder.embed`; chips are ``float32`` (n, height, width, 3) BGR, 0..1."""
@@ -92,23 +82,3 @@ class DeepFaceEmbedder:
         finally:
             self.seconds += time.perf_counter() - started
         return vectors.reshape(len(chips), -1)
-
-
-def _surroundings(image: Image, detection: Detection) -> tuple[Image, Any]:
-    """Cuts out what DeepFace may look at about a face: BGR, black where the picture ends; and the face's area in it.
-
-    DeepFace does this with the whole picture and half of its size in black on every side; the result is the same.
-    """
-    from deepface.models.Detector import FacialAreaRegion  # noqa: PLC0415 - DeepFace takes seconds to import
-
-    box = detection.box
-    x, y = int(box.x1), int(box.y1)
-    width, height = max(1, int(box.x2) - x), max(1, int(box.y2) - y)
-    left, top = x - width, y - height
-    piece = np.zeros((3 * height, 3 * width, 3), np.uint8)
-    y1, y2 = (int(np.clip(v, 0, image.shape[0])) for v in (top, top + 3 * height))
-    x1, x2 = (int(np.clip(v, 0, image.shape[1])) for v in (left, left + 3 * width))
-    piece[y1 - top : y2 - top, x1 - left : x2 - left] = image[y1:y2, x1:x2, ::-1]
-    eyes = [(int(point[0]) - left, int(point[1]) - top) for point in detection.landmarks[:2]]
-    area = FacialAreaRegion(x=width, y=height, w=width, h=height, right_eye=eyes[0], left_eye=eyes[1], confidence=1.0)
-    return piece, area
