@@ -70,7 +70,8 @@ ONLY_IN: dict[str, frozenset[str]] = {
 
 # DeepFace learns where its weights are from the environment alone; this file tells it.
 SETS_ENVIRONMENT = frozenset({"app/vision/deepface_bridge.py"})
-READS_ENVIRONMENT = frozenset({"app.config", "run", "celery_worker", "app.cli"})
+# "app" itself writes one variable, before anything else is loaded.
+READS_ENVIRONMENT = frozenset({"app", "app.config", "run", "celery_worker", "app.cli"})
 
 
 @dataclass(frozen=True)
