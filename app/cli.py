@@ -15,7 +15,9 @@ from rich.table import Table
 
 from app import __version__
 from app.cli_base import open_context, plain_errors, print_json
+from app.cli_eval import eval_command
 from app.cli_ingest import ingest_all
+from app.cli_migrate import migrate_pack_command
 from app.cli_models import models
 from app.config import PROJECT_ROOT
 from app.pixels import decode_image
@@ -181,6 +183,8 @@ def _matches_as_dict(result: FaceMatches) -> dict[str, Any]:
 
 
 main.add_command(models)
+main.add_command(eval_command)
+main.add_command(migrate_pack_command)
 
 
 @main.command()

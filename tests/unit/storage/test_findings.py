@@ -270,7 +270,14 @@ def test_deleting_a_video_deletes_all_that_came_of_it_and_nothing_else(database:
             table.name: session.scalar(select(func.count()).select_from(table)) for table in Base.metadata.sorted_tables
         }
         assert videos.get(session, video.id) is None
-    assert left == {"embedding_space": 1, "lock": 0, "person": 2, "video": 1, "job": 1, "track": 1, "face": 1}
+    assert {name: number for name, number in left.items() if number} == {
+        "embedding_space": 1,
+        "person": 2,
+        "video": 1,
+        "job": 1,
+        "track": 1,
+        "face": 1,
+    }
 
 
 def test_forgetting_what_was_found_keeps_the_video_and_its_jobs(database: Database) -> None:
