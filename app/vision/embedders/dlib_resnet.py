@@ -46,8 +46,7 @@ class DlibEmbedder:
         """
         model = load_or_build(cache_dir, "dlib-resnet", dlib_graph.GRAPH_VERSION, dlib_graph.build_onnx)
         blanks = blank_chips(self.chip_size)
-        example = {dlib_graph.INPUT_NAME: blanks}
-        self._session = OnnxSession(model, runtime=runtime, blocked_layout=True, example=example)
+        self._session = OnnxSession(model, runtime=runtime, blocked_layout=True, example=lambda: blanks)
         self._blanks = self.embed(blanks)
 
     @property

@@ -80,7 +80,7 @@ class OnnxEmbedder:
         self.dimension = spec.dimension
         self.template: FloatArray | None = ARCFACE_TEMPLATE if spec.template is None else spec.template
         self._flip = flip
-        self._session = OnnxSession(model, runtime=runtime, blocked_layout=True)
+        self._session = OnnxSession(model, runtime=runtime, blocked_layout=True, example=self._example)
         self._input = self._session.input_names[0]
         self._blanks: FloatArray | None = None
 
@@ -108,7 +108,8 @@ class OnnxEmbedder:
             ModelError: The network fails, or gives vectors of another length than the spec says.
         """
         self._check(chips)
-        parts = [self._session.run({self._input: self.prepare(part)})[0] for part in self._split(chips)]
+        batches = ({self._input: self.prepare(part)} for part in self._split(chips))
+        parts = [outputs[0] for outputs in self._session.run_all(batches)]
         if any(part.ndim != 2 or part.shape[1] != self.dimension for part in parts):
             raise ModelError(
                 f"The model {self.spec.name} gives other vectors than it should: is it the file of another model?"
@@ -155,6 +156,10 @@ class OnnxEmbedder:
 
     def _blank_chips(self) -> npt.NDArray[Any]:
         return blank_chips(self.spec.size)
+
+    def _example(self) -> npt.NDArray[np.float32]:
+        """What the network is given, to try half precision on."""
+        return self.prepare(self._blank_chips()[: self.spec.batch])
 
     def _check(self, chips: npt.NDArray[Any]) -> None:
         side = self.spec.size

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,6 @@ import numpy.typing as npt
 import onnx
 
 from app.errors import ModelError
-
-Inputs = Mapping[str, npt.NDArray[Any]]
 
 # Largest cosine distance between an output and the same of the original graph.
 TOLERANCE = 1e-3
@@ -64,7 +63,7 @@ def worst_distance(original: Sequence[npt.NDArray[Any]], other: Sequence[npt.NDA
 
 def _as_rows(output: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     array = np.asarray(output, np.float64)
-    return array.reshape(len(array), -1) if array.ndim > 1 else array.reshape(1, -1)
+    return array.reshape(len(array), math.prod(array.shape[1:])) if array.ndim > 1 else array.reshape(1, -1)
 
 
 def _cosine_distances(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

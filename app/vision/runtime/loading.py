@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,11 +15,15 @@ import onnxruntime
 from app.errors import ModelError
 from app.vision.runtime import providers
 from app.vision.runtime.cores import available_cores
-from app.vision.runtime.half import TOLERANCE, Inputs, to_half_precision, worst_distance
+from app.vision.runtime.half import TOLERANCE, to_half_precision, worst_distance
 from app.vision.runtime.memory import use_shared_arena
 from app.vision.runtime.options import RuntimeOptions
 
 logger = logging.getLogger(__name__)
+
+
+# Makes what a network's only input is given in real use, a batch of it.
+Example = Callable[[], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Plan:
     threads: int | None
     blocked_layout: bool
     fixed_shapes: bool
-    example: Inputs | None
+    example: Example | None
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,13 @@ class Loaded:
         session: ONNX Runtime's.
         providers: Our names of what runs it, best first.
         half_precision: Whether this is the graph in 16 bits.
+        model: What was loaded in the end, to load it again without trying.
     """
 
     session: onnxruntime.InferenceSession
     providers: tuple[str, ...]
     half_precision: bool
+    model: bytes | Path
 
 
 def load(model: bytes | Path, plan: Plan) -> Loaded:
@@ -62,10 +68,10 @@ def load(model: bytes | Path, plan: Plan) -> Loaded:
     chosen = providers.running(session)
     _announce(chosen)
     if plan.example is not None and plan.runtime.half_precision and providers.on_nvidia(chosen):
-        smaller = _in_half_precision(session, model, chosen, plan)
+        smaller = _in_half_precision(session, model, plan, plan.example())
         if smaller is not None:
-            return Loaded(smaller, chosen, half_precision=True)
-    return Loaded(session, chosen, half_precision=False)
+            return Loaded(smaller[0], chosen, half_precision=True, model=smaller[1])
+    return Loaded(session, chosen, half_precision=False, model=model)
 
 
 def _open_or_fall_back(model: bytes | Path, wanted: tuple[str, ...], plan: Plan) -> onnxruntime.InferenceSession:
@@ -122,22 +128,23 @@ def _options(plan: Plan) -> onnxruntime.SessionOptions:
 
 
 def _in_half_precision(
-    session: onnxruntime.InferenceSession, model: bytes | Path, names: Sequence[str], plan: Plan
-) -> onnxruntime.InferenceSession | None:
-    """The same network in 16 bits, if it answers the example like ``session`` does."""
+    session: onnxruntime.InferenceSession, model: bytes | Path, plan: Plan, example: npt.NDArray[Any]
+) -> tuple[onnxruntime.InferenceSession, bytes] | None:
+    """The same network in 16 bits, and its graph, if it answers the example like ``session`` does."""
     try:
-        smaller = _open(to_half_precision(model), names, plan)
-        distance = worst_distance(_answer(session, plan), _answer(smaller, plan))
+        converted = to_half_precision(model)
+        smaller = _open(converted, providers.running(session), plan)
+        distance = worst_distance(_answer(session, example), _answer(smaller, example))
     except ModelError:
         logger.warning("a network has no half precision; it runs in single precision", exc_info=True)
         return None
     logger.info("half precision was tried", extra={"distance": f"{distance:.2g}", "used": distance <= TOLERANCE})
-    return smaller if distance <= TOLERANCE else None
+    return (smaller, converted) if distance <= TOLERANCE else None
 
 
-def _answer(session: onnxruntime.InferenceSession, plan: Plan) -> list[npt.NDArray[Any]]:
+def _answer(session: onnxruntime.InferenceSession, example: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     try:
-        answer: list[npt.NDArray[Any]] = session.run(None, dict(plan.example or {}))
+        answer: list[npt.NDArray[Any]] = session.run(None, {session.get_inputs()[0].name: example})
     except Exception as error:
         raise ModelError("A model failed on its example.") from error
     return answer

@@ -1,30 +1,15 @@
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from app.errors import ModelError
-from app.vision.runtime import OnnxSession, available_cores, cores
-
-
-def doubling_model() -> bytes:
-    """y = x + x over float32 (n, 2)."""
-    graph = helper.make_graph(
-        [helper.make_node("Add", ["x", "x"], ["y"])],
-        "doubling",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
+from app.vision.runtime import OnnxSession
+from tests.networks import doubling_model
 
 
 @pytest.mark.parametrize("from_file", [False, True], ids=["bytes", "file"])
@@ -86,30 +71,3 @@ def test_a_broken_model_is_our_error(tmp_path: Path):
         OnnxSession(b"no model at all")
     with pytest.raises(ModelError):
         OnnxSession(tmp_path / "missing.onnx")
-
-
-@pytest.mark.parametrize(
-    ("cpu_max", "expected"),
-    [("200000 100000", 2), ("max 100000", 64), ("50000 100000", 1), ("150000 100000", 2), ("nonsense", 64)],
-)
-def test_a_containers_quota_limits_the_threads(tmp_path: Path, monkeypatch, cpu_max: str, expected: int):
-    (tmp_path / "cpu.max").write_text(cpu_max + "\n")
-    monkeypatch.setattr(cores, "_CGROUP_V2", tmp_path / "cpu.max")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(64)), raising=False)
-    assert available_cores() == expected
-
-
-@pytest.mark.parametrize(("quota", "expected"), [("300000", 3), ("-1", 64)])
-def test_an_old_containers_quota_limits_the_threads(tmp_path: Path, monkeypatch, quota: str, expected: int):
-    (tmp_path / "cpu.cfs_quota_us").write_text(quota)
-    (tmp_path / "cpu.cfs_period_us").write_text("100000")
-    monkeypatch.setattr(cores, "_CGROUP_V2", tmp_path / "absent")
-    monkeypatch.setattr(cores, "_CGROUP_V1", tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(64)), raising=False)
-    assert available_cores() == expected
-
-
-def test_affinity_limits_the_threads(monkeypatch):
-    monkeypatch.setattr(cores, "_container_quota", lambda: None)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 5, 9}, raising=False)
-    assert available_cores() == 3
