@@ -94,12 +94,19 @@ def load_imported(folder: Path, name: str) -> Imported:
     return Imported(manifest, model)
 
 
+def load_manifest(folder: Path, name: str) -> Manifest | None:
+    """The manifest of an imported network; ``None`` where it was not imported, or its manifest is damaged."""
+    if (folder / f"{name}.onnx").is_file():
+        with contextlib.suppress(ModelError):
+            return _read(folder / f"{name}.json", KINDS[name])
+    return None
+
+
 def installed(folder: Path) -> Iterator[Manifest]:
     """Manifests of what was imported, detectors first; files whose manifest is damaged are passed over."""
-    for kind in KINDS.values():
-        if (folder / f"{kind.name}.onnx").is_file():
-            with contextlib.suppress(ModelError):
-                yield _read(folder / f"{kind.name}.json", kind)
+    for name in KINDS:
+        if manifest := load_manifest(folder, name):
+            yield manifest
 
 
 def _read(path: Path, kind: Kind) -> Manifest:

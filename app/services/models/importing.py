@@ -1,0 +1,137 @@
+"""Adds files of networks to this installation: recognised, converted, tried out, and only then kept."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from app.errors import InvalidInputError, ModelError
+from app.pack_names import FALLBACK
+from app.vision import ModelFiles, Pack
+from app.vision.importing.convert import convert
+from app.vision.importing.kinds import KINDS, RESEARCH_ONLY, Kind
+from app.vision.importing.manifest import Manifest, load_manifest, store
+from app.vision.importing.recognise import Recognised, recognise
+from app.vision.packs import get_pack
+
+logger = logging.getLogger(__name__)
+
+# Tries a pack out with the given files; raises a ModelError with the figures where it is of no use.
+Check = Callable[[Pack, ModelFiles], object]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that can be imported.
+
+    Attributes:
+        file: What was found out about it.
+        kind: What it is taken for.
+        replaces: What is there under this name already, where that came from another file.
+    """
+
+    file: Recognised
+    kind: Kind
+    replaces: Manifest | None
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What a person has to agree with before it is imported, as sentences."""
+        doubts = []
+        if self.file.licence == RESEARCH_ONLY:
+            doubts.append(
+                "InsightFace allows its models for non-commercial research only; for any other use you need a licence "
+                "from them."
+            )
+        if self.replaces is not None and self.kind.role == "embedder":
+            doubts.append(
+                f"Another file is imported as {self.kind.name} ({self.replaces.source_file}). Faces described with it "
+                "cannot be compared with those of the new one; a library that uses it has to be made anew."
+            )
+        elif self.replaces is not None:
+            doubts.append(f"It takes the place of another file that is imported as {self.kind.name}.")
+        return tuple(doubts)
+
+
+def inspect_file(files: ModelFiles, path: Path, name: str | None = None) -> Candidate:
+    """Finds out what a file is; writes nothing and runs nothing.
+
+    Args:
+        files: Where imported networks lie.
+        path: The file.
+        name: What to take it for, where its graph fits more than one network; the likeliest when ``None``.
+
+    Raises:
+        InvalidInputError: The file cannot be imported, or not under this name.
+    """
+    if name is not None and name not in KINDS:
+        raise InvalidInputError(f"There is no network {name!r}. Names: {', '.join(KINDS)}.")
+    file = recognise(path)
+    fitting = {kind.name: kind for kind in file.kinds}
+    if name is not None and name not in fitting:
+        raise InvalidInputError(f"This file cannot be {name!r}; it looks like {' or '.join(fitting)}.")
+    kind = fitting[name] if name else file.kinds[0]
+    earlier = load_manifest(files.imported, kind.name)
+    return Candidate(file, kind, earlier if earlier and earlier.source_sha256 != file.sha256 else None)
+
+
+def import_file(files: ModelFiles, candidate: Candidate, check: Check | None = None) -> Manifest:
+    """Converts a file, tries it out beside what is there already, and keeps it when it is of use.
+
+    Args:
+        files: Where imported networks lie.
+        candidate: What :func:`inspect_file` gave, and a person agreed with.
+        check: Tries a pack out; ``None`` leaves that out, for tests with random weights.
+
+    Returns:
+        What was kept.
+
+    Raises:
+        InvalidInputError: The file cannot be run.
+        ModelError: It can, but does not tell people apart; or it cannot be written.
+    """
+    converted = convert(candidate.file, candidate.kind)
+    manifest = Manifest(
+        name=candidate.kind.name,
+        kind=candidate.kind.role,
+        sha256=sha256(converted.model).hexdigest(),
+        size=len(converted.model),
+        licence=candidate.file.licence,
+        source=candidate.file.source,
+        source_file=candidate.file.path.name,
+        source_sha256=candidate.file.sha256,
+        source_size=candidate.file.size,
+        dimension=converted.dimension,
+        batch=converted.batch,
+        layout=candidate.file.layout,
+        normalises=candidate.file.normalises,
+        variant=candidate.file.variant,
+    )
+    try:
+        files.imported.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=files.imported, prefix=".import-"))
+    except OSError as error:
+        raise ModelError("The folder of imported models cannot be written to; is the disk full?") from error
+    try:
+        store(staging, manifest, converted.model)
+        if check is not None:
+            check(trial_pack(candidate.kind), replace(files, imported=staging))
+        for ending in (".onnx", ".json"):
+            (staging / f"{manifest.name}{ending}").replace(files.imported / f"{manifest.name}{ending}")
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    logger.info("model imported", extra={"model": manifest.name, "sha256": manifest.source_sha256})
+    return manifest
+
+
+def trial_pack(kind: Kind) -> Pack:
+    """The pack with which a network is tried out: together with a bundled one, which is always there."""
+    bundled = get_pack(FALLBACK)
+    if kind.role == "detector":
+        return get_pack(f"{kind.name}+{bundled.embedder}")
+    return get_pack(f"{bundled.detector}+{kind.name}")
