@@ -30,7 +30,7 @@ _DETECTORS: dict[str, DetectorMaker] = {
 }
 
 _EMBEDDERS: dict[str, EmbedderMaker] = {
-    "dlib-resnet-v1": lambda _pack, files, runtime: DlibEmbedder(files.cache, runtime=runtime),
+    "dlib-resnet-v1": lambda pack, files, runtime: DlibEmbedder(files.cache, flip=pack.flip, runtime=runtime),
     "deepface": lambda pack, files, _runtime: DeepFaceEmbedder(pack.embedder.partition(":")[2], files),
     **dict.fromkeys(
         ("mobilefacenet", "sface", "insightface-arcface", "facenet", "facenet-128"),

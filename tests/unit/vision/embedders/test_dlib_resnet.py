@@ -106,3 +106,10 @@ def test_blank_chips_are_the_same_every_time():
 
 def test_unit_length_of_nothing_is_finite():
     assert np.array_equal(to_unit_length(np.zeros((2, 4), np.float32)), np.zeros((2, 4)))
+
+
+def test_without_mirror_images_it_is_dlibs_own_descriptor(embedder, chips, models_cache):
+    plain, mirrored = DlibEmbedder(models_cache, flip=False), np.ascontiguousarray(chips[:, :, ::-1])
+    np.testing.assert_allclose(plain.embed(chips), to_unit_length(plain.describe(chips)), atol=1e-6)
+    np.testing.assert_allclose(embedder.embed(chips), embedder.embed(mirrored), atol=1e-5)
+    assert np.abs(plain.embed(chips) - plain.embed(mirrored)).max() > 1e-3
