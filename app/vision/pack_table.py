@@ -125,6 +125,7 @@ EMBEDDERS: dict[str, Figures] = {
     "sface": _derived("sface/arcface-112", 128, 0.593),
     "facenet": _derived("facenet/160", 512, 0.30),
     "facenet-128": _derived("facenet-128/160", 128, 0.40),
+    "facenet-128": _derived("facenet-128/160", 128, 0.40),
 }
 
 # DeepFace's own models under its own names: length of the vector as its classes' ``output_shape`` tells, threshold.

@@ -24,6 +24,7 @@ from app.vision.packs import BUNDLED, get_pack
         ("scrfd+insightface-arcface", "scrfd", "insightface-arcface", 512),
         ("yunet+sface", "yunet", "sface", 128),
         ("mtcnn+facenet", "mtcnn", "facenet", 512),
+        ("mtcnn+facenet-128", "mtcnn", "facenet-128", 128),
     ],
 )
 def test_a_name_tells_the_parts(name, detector, embedder, dimension):
