@@ -18,6 +18,7 @@ from app.errors import ConfigError
 from app.pack_names import AUTO, check_pack_name, pack_of_deepface_names
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PROVIDERS = (AUTO, "cpu", "cuda", "tensorrt", "openvino")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -33,9 +34,20 @@ def _auto_as_none(value: object) -> object:
     return None if isinstance(value, str) and value.strip().lower() in ("", AUTO) else value
 
 
+def _check_providers(names: tuple[str, ...]) -> tuple[str, ...]:
+    lower = tuple(name.lower() for name in names) or (AUTO,)
+    wrong = [name for name in lower if name not in PROVIDERS]
+    if wrong or (AUTO in lower and len(lower) > 1):
+        raise ValueError(f"choose {AUTO} alone, or some of {', '.join(PROVIDERS[1:])}, best first.")
+    return lower
+
+
 OptionalText = Annotated[str | None, BeforeValidator(_empty_as_none)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_empty_as_none)]
 OptionalSwitch = Annotated[bool | None, BeforeValidator(_auto_as_none)]
+AttributeList = Annotated[
+    tuple[Literal["age", "gender", "emotion", "race", "liveness"], ...], BeforeValidator(_split_list)
+]
 TextList = Annotated[tuple[str, ...], BeforeValidator(_split_list)]
 
 
@@ -63,10 +75,17 @@ class Settings(BaseModel):
     deepface_home: OptionalPath = None
     deepface_compatible: bool = False
     face_flip: OptionalSwitch = None
+    face_attributes: AttributeList = ()
     frame_extraction_interval: float = Field(default=1.0, gt=0, le=3600)
     detection_size: int = Field(default=640, ge=64, le=4096)
     face_confidence_threshold: float = Field(default=0.7, ge=0, le=1)
     min_face_size: int = Field(default=20, ge=12, le=2000)
+
+    # What networks run on
+    execution_providers: Annotated[TextList, AfterValidator(_check_providers)] = (AUTO,)
+    model_threads: Annotated[Annotated[int, Field(ge=1, le=1024)] | None, BeforeValidator(_auto_as_none)] = None
+    models_idle_minutes: float = Field(default=10.0, ge=0, le=10080)
+    half_precision: bool = True
 
     # How faces become people
     clustering_algorithm: Literal["agglomerative", "dbscan"] = "agglomerative"

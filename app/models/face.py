@@ -39,3 +39,6 @@ class Face(Base):
     quality_reasons: Mapped[list[Any]] = mapped_column(JSON, default=list)
     embedding: Mapped[bytes] = mapped_column(LargeBinary)  # float32 (dimension,), unit length
     crop_key: Mapped[str] = mapped_column(String(300))
+    attributes: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True)
+    )  # guesses, such as the age, where they were asked for

@@ -28,6 +28,7 @@ FACE_COLUMNS = (
     "track_id",
     "person_id",
     "name",
+    "attributes",
 )
 
 
@@ -40,7 +41,8 @@ def export_faces(context: Context, format_name: Literal["csv", "json"]) -> Itera
 
     Yields:
         Pieces of text; joined they are the whole file. Times are seconds, boxes pixels of the source frame,
-        ``quality_reasons`` a list (in CSV joined by blanks); what is unknown is empty or null.
+        ``quality_reasons`` a list (in CSV joined by blanks), ``attributes`` an object (in CSV as JSON); what is unknown is
+        empty or null.
 
     Raises:
         InvalidInputError: The format is unknown.
@@ -75,7 +77,9 @@ def _as_csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
     writer = csv.DictWriter(buffer, FACE_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({**row, "quality_reasons": " ".join(row["quality_reasons"]), "name": _harmless(row["name"])})
+        guesses = json.dumps(row["attributes"], ensure_ascii=False) if row["attributes"] else None
+        reasons = " ".join(row["quality_reasons"])
+        writer.writerow({**row, "quality_reasons": reasons, "name": _harmless(row["name"]), "attributes": guesses})
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()

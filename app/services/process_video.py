@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -176,7 +176,14 @@ class _Placed:
             quality_reasons=[reason.value for reason in face.quality.reasons],
             embedding=vectors.encode(face.embedding),
             crop_key=self.crop_key,
+            attributes=_known(face),
         )
+
+
+def _known(face: FoundFace) -> dict[str, object] | None:
+    if face.attributes is None:
+        return None
+    return {name: value for name, value in asdict(face.attributes).items() if value is not None}
 
 
 def _next_chunk_start(frames: list[Frame]) -> int:

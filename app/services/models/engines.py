@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from app.config import Settings
 from app.errors import ModelError
 from app.models import EmbeddingSpace
-from app.services.models.choose import Choice, choose, model_files, wish
+from app.pack_names import FALLBACK, REFERENCE
+from app.services.models.choose import Choice, choose, missing_parts, model_files, named_pack, wish
 from app.services.models.pull import Network, pull
 from app.services.models.records import Records
 from app.services.models.sources import weights_of
@@ -18,6 +19,7 @@ from app.services.models.store import verify_weights
 from app.storage import spaces
 from app.storage.database import Database
 from app.vision import FaceEngine
+from app.vision.runtime import RuntimeOptions, check_providers
 
 if TYPE_CHECKING:
     from app.services.context import Context
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 # A machine without a network must start at once, and must not try again with every video
 HURRY_SECONDS = 4.0
 RETRY_SECONDS = 6 * 3600.0
+_QUICK = "yunet-mobilefacenet"
 
 
 class EngineSource:
@@ -64,14 +67,37 @@ class EngineSource:
         engine = FaceEngine(
             choice.pack,
             model_files(settings),
+            runtime=runtime_options(settings),
             detection_size=settings.detection_size,
             confidence=settings.face_confidence_threshold,
             min_face_size=settings.min_face_size,
+            attributes=settings.face_attributes,
         )
         logger.info("networks loaded", extra={"pack": choice.pack.name})
         if choice.remark is not None:
-            logger.warning(choice.remark)
+            logger.log(logging.WARNING if choice.fell_back else logging.INFO, choice.remark)
+        if choice.pack.name == REFERENCE and check_providers(settings.execution_providers) == ("cpu",):
+            logger.info(_slow(settings))
         return engine
+
+
+def runtime_options(settings: Settings) -> RuntimeOptions:
+    """How networks are run, by the settings."""
+    return RuntimeOptions(
+        providers=settings.execution_providers,
+        threads=settings.model_threads,
+        idle_seconds=settings.models_idle_minutes * 60 or None,
+        half_precision=settings.half_precision,
+    )
+
+
+def _slow(settings: Settings) -> str:
+    light = named_pack(settings, _QUICK)
+    quick = FALLBACK if missing_parts(light, model_files(settings)) else _QUICK
+    return (
+        f"The pack {REFERENCE} is slow without a graphics processor. Much quicker is {quick}: set FACE_PACK={quick} before the "
+        f"first video, or run `faaaaaces migrate-pack {quick}` later."
+    )
 
 
 def pinned_space(database: Database) -> EmbeddingSpace | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from app.domain import Image, JobState
+from app.domain import Attributes, Detection, Image, JobState
 from app.errors import NotFoundError
 from app.models import Face, Job, Person, Track, Video
 from app.pixels import decode_image
@@ -179,3 +180,18 @@ def test_deleting_a_video_deletes_all_that_came_of_it(library: Context) -> None:
     assert left == []
     with pytest.raises(NotFoundError):
         delete_video(library, 1)
+
+
+def test_guesses_are_stored_and_exported(context: Context, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The networks behind the guesses have tests of their own; here it is about where the answers go.
+    monkeypatch.setattr(context.engine(), "_attributes", _Answers())
+    assert run_job(context, submit_file(context, film).job_id) == Outcome.SUCCEEDED
+    first, *_ = json.loads("".join(export_faces(context, "json")))
+    assert first["attributes"] == {"age": 42.0, "liveness": 0.75}
+    rows = list(csv.DictReader(io.StringIO("".join(export_faces(context, "csv")))))
+    assert {json.loads(row["attributes"])["age"] for row in rows} == {42.0}
+
+
+class _Answers:
+    def read(self, image: Image, detections: Sequence[Detection]) -> list[Attributes]:
+        return [Attributes(age=42.0, liveness=0.75) for _ in detections]
