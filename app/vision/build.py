@@ -8,6 +8,8 @@ from typing import TypeVar
 from app.errors import ConfigError
 from app.vision.detectors.deepface import DeepFaceDetector
 from app.vision.detectors.mtcnn import MtcnnDetector
+from app.vision.detectors.retinaface import RetinaFaceDetector
+from app.vision.embedders.arcface import arcface_embedder
 from app.vision.embedders.deepface import DeepFaceEmbedder
 from app.vision.embedders.dlib_resnet import DlibEmbedder
 from app.vision.files import ModelFiles
@@ -22,6 +24,7 @@ EmbedderMaker = Callable[[Pack, ModelFiles, RuntimeOptions], Embedder]
 
 _DETECTORS: dict[str, DetectorMaker] = {
     "mtcnn": lambda _pack, files, runtime: MtcnnDetector(files.cache, runtime=runtime),
+    "retinaface": lambda _pack, files, runtime: RetinaFaceDetector(files, runtime),
     "deepface": lambda pack, files, _runtime: DeepFaceDetector(pack.detector.partition(":")[2], files),
     **dict.fromkeys(
         ("yunet", "retinaface-mobile", "scrfd"),
@@ -31,6 +34,9 @@ _DETECTORS: dict[str, DetectorMaker] = {
 
 _EMBEDDERS: dict[str, EmbedderMaker] = {
     "dlib-resnet-v1": lambda pack, files, runtime: DlibEmbedder(files.cache, flip=pack.flip, runtime=runtime),
+    "arcface": lambda pack, files, runtime: arcface_embedder(
+        files, runtime, flip=pack.flip, compatible=pack.compatible
+    ),
     "deepface": lambda pack, files, _runtime: DeepFaceEmbedder(pack.embedder.partition(":")[2], files),
     **dict.fromkeys(
         ("mobilefacenet", "sface", "insightface-arcface", "facenet", "facenet-128"),

@@ -14,7 +14,7 @@ from app.domain import Detection, FloatArray, Image
 from app.errors import InvalidInputError, ModelError
 from app.vision.align import align
 from app.vision.embedders.blanks import blank_chips
-from app.vision.parts import to_unit_length
+from app.vision.parts import Chip, to_unit_length
 from app.vision.runtime import OnnxSession, RuntimeOptions
 
 # Where ArcFace and its kin want the landmarks in a chip of 112x112 (InsightFace, recognition/common/face_align.py).
@@ -89,7 +89,7 @@ class OnnxEmbedder:
         """Wall time so far during which the network was at work."""
         return self._session.seconds
 
-    def cut(self, image: Image, detection: Detection) -> Image:
+    def cut(self, image: Image, detection: Detection) -> Chip:
         """See :meth:`app.vision.parts.Embedder.cut`; the chip is ``uint8`` (size, size, 3) RGB."""
         template = ARCFACE_TEMPLATE if self.template is None else self.template
         return align(image, detection.landmarks, template, self.spec.size)
