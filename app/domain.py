@@ -64,6 +64,30 @@ class QualityReason(StrEnum):
     UNLIKE_FACE = "unlike_face"
 
 
+class UnindexedReason(StrEnum):
+    """Why a face is kept out, as Amazon Rekognition says it in ``UnindexedFaces.Reasons``."""
+
+    EXTREME_POSE = "EXTREME_POSE"
+    LOW_BRIGHTNESS = "LOW_BRIGHTNESS"
+    LOW_SHARPNESS = "LOW_SHARPNESS"
+    LOW_CONFIDENCE = "LOW_CONFIDENCE"
+    SMALL_BOUNDING_BOX = "SMALL_BOUNDING_BOX"
+    LOW_FACE_QUALITY = "LOW_FACE_QUALITY"
+    EXCEEDS_MAX_FACES = "EXCEEDS_MAX_FACES"
+
+
+# EXCEEDS_MAX_FACES is no fault of a face: it is for whoever limits how many faces of a picture are taken.
+UNINDEXED_REASONS = {
+    QualityReason.SMALL: UnindexedReason.SMALL_BOUNDING_BOX,
+    QualityReason.BLURRED: UnindexedReason.LOW_SHARPNESS,
+    QualityReason.PROFILE: UnindexedReason.EXTREME_POSE,
+    QualityReason.DARK: UnindexedReason.LOW_BRIGHTNESS,
+    QualityReason.CUT_OFF: UnindexedReason.LOW_FACE_QUALITY,
+    QualityReason.LOW_CONFIDENCE: UnindexedReason.LOW_CONFIDENCE,
+    QualityReason.UNLIKE_FACE: UnindexedReason.LOW_CONFIDENCE,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class BoundingBox:
     """An axis-parallel rectangle in source-frame pixels; may reach outside the frame.

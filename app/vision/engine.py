@@ -235,7 +235,7 @@ class FaceEngine:
                 else [align(images[index], detection.landmarks) for index, detection in places]
             )
             return [
-                Face(detection, assess(images[index], detection, view, present), embedding)
+                Face(detection, assess(images[index], detection, view, present, self.pack.scales), embedding)
                 for (index, detection), view, present, embedding in zip(
                     places, views, presence.tolist(), embeddings, strict=True
                 )

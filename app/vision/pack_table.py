@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from app.vision.quality import Limits, Scales
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -125,7 +127,6 @@ EMBEDDERS: dict[str, Figures] = {
     "sface": _derived("sface/arcface-112", 128, 0.593),
     "facenet": _derived("facenet/160", 512, 0.30),
     "facenet-128": _derived("facenet-128/160", 128, 0.40),
-    "facenet-128": _derived("facenet-128/160", 128, 0.40),
 }
 
 # DeepFace's own models under its own names: length of the vector as its classes' ``output_shape`` tells, threshold.
@@ -167,6 +168,29 @@ DEEPFACE_DETECTORS = (
     "centerface",
     "skip",
 )
+
+# Limits of a detector's score and weight of its log odds, see :class:`app.vision.quality.Scales`.
+#
+# YuNet gives clear faces 0.91..0.96, those of 15 pixels between the eyes 0.79 and more, of 10 pixels 0.52..0.91, an ear or
+# a lamp up to 0.6, once 0.82.
+_MTCNN = (Limits(0.85, 0.995), 1.0)
+_YUNET = (Limits(0.65, 0.92), 2.2)
+_SCORES: dict[str, tuple[Limits, float]] = {
+    "mtcnn": _MTCNN,
+    "mtcnn-exact": _MTCNN,
+    "deepface:mtcnn": _MTCNN,
+    "yunet": _YUNET,
+    "deepface:yunet": _YUNET,
+}
+# Presence of usual faces in units of dlib's, which is 0.11. MobileFaceNet's is 0.72..1.05, that of false faces up to 0.48.
+_PRESENCE = {"dlib-resnet-v1": 1.0, "mobilefacenet": 8.0}
+
+
+def scales_of(detector: str, embedder: str) -> Scales:
+    """What the figures of a pack's networks mean; those that were not measured are not judged by."""
+    confidence, odds = _SCORES.get(detector, (None, 1.0))
+    return Scales(confidence, odds, _PRESENCE.get(embedder))
+
 
 DETECTORS = ("mtcnn", "mtcnn-exact", "retinaface", "yunet", "retinaface-mobile", "scrfd")
 

@@ -20,7 +20,9 @@ from app.vision.pack_table import (
     PACKS,
     Figures,
     deepface_figures,
+    scales_of,
 )
+from app.vision.quality import BUNDLED_SCALES, Scales
 
 DEEPFACE = "deepface:"
 
@@ -45,6 +47,7 @@ class Pack:
         compatible: Whether faces are cut and scaled as DeepFace does it, to match embeddings made with it.
         calibrated: Whether the distances were measured; ``False`` where they follow from a published threshold, so that
             ``faaaaaces eval`` with pictures of one's own is worth while.
+        scales: What the detector's score and the embedder's presence mean.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Pack:
     flip: bool = True
     compatible: bool = False
     calibrated: bool = True
+    scales: Scales = BUNDLED_SCALES
 
     @overload
     def similarity(self, distance: float) -> float: ...
@@ -148,6 +152,7 @@ def get_pack(name: str, *, compatible: bool = False, flip: bool | None = None) -
         flip=wanted,
         compatible=compatible,
         calibrated=figures.calibrated,
+        scales=scales_of(detector, embedder),
     )
 
 

@@ -1,12 +1,14 @@
 """Judges whether a face may decide who is who, and says why not.
 
-The limits were measured with the bundled pack; how is written beside each. Lengths in the chip refer to
+The limits were measured with the bundled pack; how is written beside each. What its detector and its embedder say about
+a face is on scales of their own, and :class:`Scales` brings those of other packs to theirs. Lengths in the chip refer to
 the 150-pixel chip with 57 pixels between the eyes.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -48,10 +50,27 @@ SHARPNESS = Limits(0.057, 0.18)
 POSE = Limits(0.33, 0.85)
 # Mean grey level, 0..255.
 LIGHT = Limits(20.0, 60.0)
-# The detector's score. Its own default is 0.8; nothing under 0.85 that was looked at was a clear face.
-CONFIDENCE = Limits(0.85, 0.995)
 # Evidence that there is a face: see evidence().
 EVIDENCE = Limits(0.095, 0.15)
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """What the figures of a pack's detector and embedder mean. Those of MTCNN and dlib are the measure of the others.
+
+    Attributes:
+        confidence: Limits of the detector's score. MTCNN's own default is 0.8; nothing under 0.85 that was looked at was
+            a clear face. ``None`` where the scale is not known: the score is then not judged.
+        odds: Factor that makes the detector's log odds as telling as MTCNN's.
+        presence: The embedder's presence of a usual face in units of dlib's; ``None`` where it is not known.
+    """
+
+    confidence: Limits | None = Limits(0.85, 0.995)
+    odds: float = 1.0
+    presence: float | None = 1.0
+
+
+BUNDLED_SCALES = Scales()
 
 # A face that is poor in every respect is as useless as one that fails in one: a small, blurred head seen from the side
 # in the distance scores 0.26, a small and blurred but frontal one that still finds its owner 0.34.
@@ -67,7 +86,9 @@ _TEMPLATE_EYES = float(DLIB_TEMPLATE[1, 0] - DLIB_TEMPLATE[0, 0])
 _TEMPLATE_SPREAD = float(np.sqrt(((DLIB_TEMPLATE - DLIB_TEMPLATE.mean(0)) ** 2).sum()))
 
 
-def assess(image: Image, detection: Detection, chip: Image, presence: float) -> Quality:
+def assess(
+    image: Image, detection: Detection, chip: Image, presence: float, scales: Scales = BUNDLED_SCALES
+) -> Quality:
     """Judges a face.
 
     Args:
@@ -75,7 +96,8 @@ def assess(image: Image, detection: Detection, chip: Image, presence: float) -> 
         detection: The face, in pixels of ``image``.
         chip: ``uint8`` (150, 150, 3) RGB, the aligned face.
         presence: Cosine distance from the face's embedding to the nearest answer of the embedder to a chip without a
-            face; see :meth:`app.vision.embedders.dlib_resnet.DlibEmbedder.presence`.
+            face; see :meth:`app.vision.parts.Embedder.presence`.
+        scales: Of the pack that ``detection`` and ``presence`` come from.
 
     Returns:
         The score is the geometric mean of all measures. There is a reason for each measure under its limit; where all
@@ -83,14 +105,13 @@ def assess(image: Image, detection: Detection, chip: Image, presence: float) -> 
     """
     opening, nose = geometry(detection.landmarks)
     grey = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)[_CORE, _CORE].astype(np.float32)
-    measures = (
+    measures = [
         (QualityReason.SMALL, SIZE, eye_distance(detection.landmarks)),
         (QualityReason.BLURRED, SHARPNESS, sharpness(grey)),
         (QualityReason.PROFILE, POSE, opening),
         (QualityReason.DARK, LIGHT, float(grey.mean())),
-        (QualityReason.LOW_CONFIDENCE, CONFIDENCE, detection.confidence),
-        (QualityReason.UNLIKE_FACE, EVIDENCE, evidence(presence, detection.confidence)),
-    )
+        *_said_by_networks(detection.confidence, presence, scales),
+    ]
     reasons = [reason for reason, limits, value in measures if value < limits.worst]
     if not _NOSE_RANGE[0] <= nose <= _NOSE_RANGE[1] and QualityReason.UNLIKE_FACE not in reasons:
         reasons.append(QualityReason.UNLIKE_FACE)
@@ -103,7 +124,16 @@ def assess(image: Image, detection: Detection, chip: Image, presence: float) -> 
     return Quality(score, tuple(reasons))
 
 
-def evidence(presence: float, confidence: float) -> float:
+def _said_by_networks(
+    confidence: float, presence: float, scales: Scales
+) -> Iterator[tuple[QualityReason, Limits, float]]:
+    if scales.confidence is not None:
+        yield QualityReason.LOW_CONFIDENCE, scales.confidence, confidence
+    if scales.presence is not None and scales.confidence is not None:
+        yield QualityReason.UNLIKE_FACE, EVIDENCE, evidence(presence / scales.presence, confidence, scales.odds)
+
+
+def evidence(presence: float, confidence: float, weight: float = 1.0) -> float:
     """Adds up what detector and embedder say about there being a face at all.
 
     Either alone lets false faces pass: the detector is sure of some prints on clothes (up to 0.97), and the embedder
@@ -113,10 +143,11 @@ def evidence(presence: float, confidence: float) -> float:
     0.118 and more otherwise.
 
     Args:
-        presence: See :func:`assess`.
+        presence: See :func:`assess`, in units of dlib's.
         confidence: The detector's score, 0..1.
+        weight: See :attr:`Scales.odds`.
     """
-    odds = math.log(max(confidence, 1e-6) / max(1.0 - confidence, 1e-6))
+    odds = weight * math.log(max(confidence, 1e-6) / max(1.0 - confidence, 1e-6))
     return presence + _LOGIT_WEIGHT * min(odds, _LOGIT_CAP)
 
 
