@@ -11,7 +11,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
-from app.config import load_settings
+from app.config import Settings, load_settings
 from app.errors import AppError
 from app.log import configure_logging
 from app.services.context import Context, build_context
@@ -20,10 +20,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def open_context() -> Context:
-    """The library that the settings name, its tables brought up to date."""
+def load_cli_settings() -> Settings:
+    """The settings; what is logged goes to the error stream."""
     settings = load_settings()
     configure_logging(os.environ.get("LOG_LEVEL", "WARNING"))
+    return settings
+
+
+def open_context() -> Context:
+    """The library that the settings name, its tables brought up to date."""
+    settings = load_cli_settings()
     context = build_context(settings)
     context.database.upgrade()
     return context

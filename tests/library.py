@@ -15,6 +15,7 @@ from app.config import Settings
 from app.domain import Image, JobKind, JobState, VideoOrigin
 from app.models import EmbeddingSpace, Face, Job, Person, Track, Video, utc_now
 from app.services.context import Context, build_context
+from app.vision import BUNDLED
 
 
 class RecordingQueue:
@@ -56,7 +57,7 @@ class Library:
     def __init__(self, context: Context) -> None:
         self.context = context
         with context.database.write() as session:
-            space = EmbeddingSpace(name="test", pack="bundled", dimension=4)
+            space = EmbeddingSpace(name=BUNDLED.space, pack=BUNDLED.name, dimension=BUNDLED.dimension)
             session.add(space)
             session.flush()
             self.space_id = space.id
@@ -161,7 +162,7 @@ class Library:
                 face_count=len(times),
                 quality=quality,
                 usable=usable,
-                embedding=bytes(16),
+                embedding=bytes(4 * BUNDLED.dimension),
             )
             if linked:
                 session.add(track)
@@ -198,7 +199,7 @@ class Library:
             confidence=0.99,
             quality=quality,
             quality_reasons=[] if usable else ["blurred"],
-            embedding=bytes(16),
+            embedding=bytes(4 * BUNDLED.dimension),
             crop_key=f"faces/{video_id}/{round(at * 1000):08d}_{person_id or 0}.jpg",
         )
 

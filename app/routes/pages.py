@@ -19,6 +19,7 @@ from app.services.cluster import request_clustering
 from app.services.erase import delete_video
 from app.services.ingest import Submission, submit_urls
 from app.services.jobs import cancel_job
+from app.services.models.status import pack_status
 from app.services.people import rename_person
 from app.storage.views.people import PeopleFilter, PeopleOrder
 from app.storage.views.shapes import Page
@@ -58,8 +59,9 @@ def make_pages() -> Blueprint:
 
 
 def dashboard() -> str:
-    """Totals, newest videos, people, failures."""
-    return render_template("dashboard.html", view=library.dashboard(current_context()))
+    """Totals, newest videos, people, failures, and which networks are used where that needs a word."""
+    context = current_context()
+    return render_template("dashboard.html", view=library.dashboard(context), networks=pack_status(context))
 
 
 def add() -> str:

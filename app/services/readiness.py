@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from dataclasses import dataclass
 
@@ -10,12 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import AppError
 from app.services.context import Context
+from app.services.models.status import pack_status
 from app.services.presence import count_workers
 
 logger = logging.getLogger(__name__)
-
-# packages that carry the weights of the bundled pack; cached graphs are rebuilt from them when missing
-WEIGHT_PACKAGES = ("mtcnn", "face_recognition_models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +33,12 @@ class Check:
 def check_readiness(context: Context) -> list[Check]:
     """Looks at every part; never raises."""
     database = _database(context)
-    worker = _worker(context) if database.ok else Check("worker", ok=False, message="Unknown: the database is away.")
-    return [database, worker, _model()]
+    if not database.ok:
+        return [
+            database,
+            *(Check(name, ok=False, message="Unknown: the database is away.") for name in ("worker", "model")),
+        ]
+    return [database, _worker(context), _model(context)]
 
 
 def _database(context: Context) -> Check:
@@ -62,8 +63,10 @@ def _worker(context: Context) -> Check:
     return Check("worker", ok=True, message="One worker is there." if count == 1 else f"{count} workers are there.")
 
 
-def _model() -> Check:
-    missing = [name for name in WEIGHT_PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        return Check("model", ok=False, message=f"The weights are missing: install {' and '.join(missing)}.")
-    return Check("model", ok=True, message="The weights are installed.")
+def _model(context: Context) -> Check:
+    try:
+        status = pack_status(context)
+    except SQLAlchemyError as error:
+        logger.warning("pack not looked up", exc_info=error)
+        return Check("model", ok=False, message="The database does not answer.")
+    return Check("model", ok=status.ok, message=status.message)

@@ -27,10 +27,12 @@ class Choice:
     Attributes:
         pack: The pack.
         remark: Why it is not the reference pack, and what to do about it; ``None`` where it was asked for.
+        fell_back: Whether the reference pack would have been used, had its weights been there.
     """
 
     pack: Pack
     remark: str | None = None
+    fell_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def choose(settings: Settings, pinned: EmbeddingSpace | None) -> Choice:
     except ModelError as error:
         if wanted.required:
             raise
-        return Choice(named_pack(settings, FALLBACK), _fallback_remark(wanted.pack, files, error))
+        return Choice(named_pack(settings, FALLBACK), _fallback_remark(wanted.pack, files, error), fell_back=True)
     if settings.wanted_pack == AUTO and wanted.pack.name == FALLBACK:
         return Choice(wanted.pack, _KEPT)
     return Choice(wanted.pack)

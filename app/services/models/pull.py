@@ -16,7 +16,7 @@ from app.media.resume import fetch_resumable, forget_part
 from app.services.models.onnx_file import is_whole_onnx
 from app.services.models.records import Record, Records
 from app.services.models.sources import Weight
-from app.services.models.store import accept, checksum, shown_folder, verify
+from app.services.models.store import PULL, accept, checksum, shown_folder, verify
 from app.vision import ModelFiles
 
 logger = logging.getLogger(__name__)
@@ -139,15 +139,15 @@ def _fetch(
             fetch_resumable(network.fetcher(), url, part, lambda done, total: progress(weight.name, done, total))
             record = _judge(weight, part, url, records, accept_changed)
         except (FetchError, TooLargeError) as error:
-            logger.warning("weights not fetched: %s", error.message, extra={"weights": weight.name, "url": url})
-            reasons.append(error.message)
+            logger.info("weights not fetched: %s", error.message, extra={"weights": weight.name, "url": url})
+            reasons.append(error.message.rstrip("."))
             continue
         part.replace(folder / weight.name)
         forget_part(part)
         records.put(weight.name, record)
         logger.info("weights fetched", extra={"weights": weight.name, "sha256": record.sha256})
         return
-    raise FetchError(" ".join(dict.fromkeys(reasons)))
+    raise FetchError("; ".join(dict.fromkeys(reasons)))
 
 
 def _judge(weight: Weight, part: Path, url: str, records: Records, accept_changed: bool) -> Record:
@@ -166,11 +166,11 @@ def _judge(weight: Weight, part: Path, url: str, records: Records, accept_change
 
 
 def _by_hand(files: ModelFiles, missing: Sequence[Weight], reason: str) -> str:
-    what = " and ".join(f"{weight.name} (from {' or '.join(weight.urls)})" for weight in missing)
-    it = "it" if len(missing) == 1 else "them"
+    folders = list(dict.fromkeys(url.rsplit("/", 1)[0] for weight in missing for url in weight.urls))
+    names = " and ".join(weight.name for weight in missing)
     return (
-        f"The weights cannot be fetched: {reason.rstrip('.')}; try again later, or fetch {what} on another machine and put "
-        f"{it} into {shown_folder(files)}."
+        f"The weights cannot be fetched ({reason.rstrip('.')}): run {PULL} when there is a network, or fetch {names} from "
+        f"{' or '.join(folders)} on another machine and put {'it' if len(missing) == 1 else 'them'} into {shown_folder(files)}."
     )
 
 

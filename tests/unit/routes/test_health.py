@@ -5,8 +5,8 @@ from flask.testing import FlaskClient
 
 from app import __version__
 from app.errors import ConfigError
-from app.services import readiness
 from app.services.context import Context
+from app.services.models import choose
 from app.services.presence import WorkerPresence
 from app.storage.database import Database
 
@@ -30,7 +30,7 @@ def test_ready_once_a_worker_is_there(client: FlaskClient, context: Context) -> 
 
 
 def test_ready_without_the_weights(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "WEIGHT_PACKAGES", ("no_such_package",))
+    monkeypatch.setitem(choose.WEIGHT_PACKAGES, "mtcnn", "no_such_package")
     checks = client.get("/ready").get_json()["checks"]
     assert checks["model"] == {"ok": False, "message": "The weights are missing: install no_such_package."}
 
