@@ -7,13 +7,16 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-slow test-tensorflow lint format bench lock clean
+.PHONY: help setup setup-gpu setup-dev run test test-slow test-tensorflow lint format bench lock clean
 
 help: ## Shows this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 setup: ## Makes .venv with what the application needs
 	@scripts/setup.sh requirements.txt
+
+setup-gpu: setup ## Lets networks run on an NVIDIA GPU (2 GB); see docs/deployment.md
+	@scripts/use_gpu.sh
 
 setup-dev: ## Makes .venv with what the tests and checks need too
 	@scripts/setup.sh requirements-dev.txt

@@ -84,5 +84,7 @@ configure_uv
 install -r "$requirements"
 [ -z "$torch" ] || "$venv/bin/python" -m pip install --quiet -r "$torch"
 install --no-deps --editable .
+# onnxruntime came back with the rest, where a GPU was set up before.
+[ ! -f "$venv/.gpu" ] || VENV=$venv scripts/use_gpu.sh
 printf '%s' "$wanted" >"$stamp"
 say "Set up in $((SECONDS - begun)) s."

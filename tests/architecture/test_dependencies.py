@@ -57,6 +57,13 @@ def test_the_default_installation_is_without_the_heavy_ones() -> None:
     assert [name for name in _pinned("requirements.txt") if heavy.match(name)] == []
 
 
+def test_the_gpu_lock_swaps_the_runtime_and_agrees_with_the_first() -> None:
+    first, gpu = _pinned("requirements.txt"), _pinned("requirements-gpu.txt")
+    assert {name: gpu[name] for name in gpu if name in first} == {name: first[name] for name in gpu if name in first}
+    assert gpu["onnxruntime-gpu"] == first["onnxruntime"]
+    assert "onnxruntime" not in gpu
+
+
 def test_the_extra_brings_tensorflow() -> None:
     assert {"tensorflow", "keras"} <= set(_pinned("requirements-tensorflow.txt"))
 
