@@ -22,6 +22,9 @@ from app.vision.runtime.options import RuntimeOptions
 logger = logging.getLogger(__name__)
 
 
+# What was tried in vain in this process: trying costs time, and the runtime writes to the standard error stream.
+_failed: set[tuple[str, ...]] = set()
+
 # Makes what a network's only input is given in real use, a batch of it.
 Example = Callable[[], npt.NDArray[Any]]
 
@@ -75,8 +78,9 @@ def load(model: bytes | Path, plan: Plan) -> Loaded:
 
 
 def _open_or_fall_back(model: bytes | Path, wanted: tuple[str, ...], plan: Plan) -> onnxruntime.InferenceSession:
-    if wanted == (providers.CPU,):
-        return _open(model, wanted, plan)
+    automatic = providers.is_automatic(plan.runtime.providers)
+    if wanted == (providers.CPU,) or (automatic and wanted in _failed):
+        return _open(model, (providers.CPU,), plan)
     failure: ModelError | None = None
     try:
         session = _open(model, wanted, plan)
@@ -88,11 +92,12 @@ def _open_or_fall_back(model: bytes | Path, wanted: tuple[str, ...], plan: Plan)
     on_cpu = _open(model, (providers.CPU,), plan)
     # It is not the file, then.
     names = ", ".join(name for name in wanted if name != providers.CPU)
-    if not providers.is_automatic(plan.runtime.providers):
+    if not automatic:
         raise ModelError(
             f"The execution provider {names} was asked for and does not work on this machine: see that its driver and "
             "libraries are there, or set EXECUTION_PROVIDERS=auto."
         ) from failure
+    _failed.add(wanted)
     logger.warning("an execution provider fails; the CPU is used", extra={"provider": names}, exc_info=failure)
     return on_cpu
 
