@@ -42,6 +42,7 @@ def test_blue_is_not_red() -> None:
 
 
 def test_large_pictures_are_looked_at_again_at_half_the_size() -> None:
+    detector = ScrfdDetector(toy_scrfd(32, [2.0] * 4, POINTS).SerializeToString(), batch=1)
     image = np.zeros((320, 384, 3), np.uint8)
     image[64:128, 128:192, 0] = 255
     faces = detector.detect([image], min_face_size=1, confidence=0.7)[0]
