@@ -12,7 +12,7 @@ from app.vision.embedders.blanks import blank_chips
 from app.vision.runtime import OnnxSession, RuntimeOptions, providers
 from app.vision.runtime.half import TOLERANCE, to_half_precision, worst_distance
 from app.vision.weights_cache import load_or_build
-from tests.networks import linear_model
+from tests.small_models import linear_model
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from app.vision.runtime import OnnxSession, RuntimeOptions, idle
-from tests.networks import doubling_model
+from tests.small_models import doubling_model
 
 ROOT = Path(__file__).resolve().parents[4]
 X = {"x": np.ones((1, 2), np.float32)}

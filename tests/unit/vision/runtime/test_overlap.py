@@ -9,7 +9,7 @@ import pytest
 from app.errors import ModelError
 from app.vision.runtime import OnnxSession
 from app.vision.runtime.overlap import run_overlapped
-from tests.networks import doubling_model
+from tests.small_models import doubling_model
 
 
 def test_results_come_in_order():

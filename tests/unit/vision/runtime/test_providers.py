@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import ConfigError, ModelError
 from app.vision.runtime import OnnxSession, RuntimeOptions, available_providers, check_providers, loading
-from tests.networks import doubling_model
+from tests.small_models import doubling_model
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"

@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import ModelError
 from app.vision.runtime import OnnxSession
-from tests.networks import doubling_model
+from tests.small_models import doubling_model
 
 
 @pytest.mark.parametrize("from_file", [False, True], ids=["bytes", "file"])
