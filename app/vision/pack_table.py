@@ -87,8 +87,8 @@ DLIB = Figures(
 MOBILEFACENET = Figures(
     space="mobilefacenet/arcface-112",
     dimension=128,
-    same_person_distance=0.62,
-    similarity_scale=0.07,
+    same_person_distance=0.68,
+    similarity_scale=0.062,
     grouping_distance=0.35,
     track_noise=0.14,
     face_grouping_distance=0.42,
@@ -172,7 +172,8 @@ DEEPFACE_DETECTORS = (
 # Limits of a detector's score and weight of its log odds, see :class:`app.vision.quality.Scales`.
 #
 # YuNet gives clear faces 0.91..0.96, those of 15 pixels between the eyes 0.79 and more, of 10 pixels 0.52..0.91, an ear or
-# a lamp up to 0.6, once 0.82.
+# a lamp up to 0.6, once 0.82. RetinaFace-MobileNet0.25 gives clear faces 0.997 and more, those of 15 pixels 0.80, of 10
+# pixels 0.56..0.99, false ones up to 0.99: it needs the embedder's word as MTCNN does.
 _MTCNN = (Limits(0.85, 0.995), 1.0)
 _YUNET = (Limits(0.65, 0.92), 2.2)
 _SCORES: dict[str, tuple[Limits, float]] = {
@@ -181,9 +182,11 @@ _SCORES: dict[str, tuple[Limits, float]] = {
     "deepface:mtcnn": _MTCNN,
     "yunet": _YUNET,
     "deepface:yunet": _YUNET,
+    "retinaface-mobile": _MTCNN,
 }
-# Presence of usual faces in units of dlib's, which is 0.11. MobileFaceNet's is 0.72..1.05, that of false faces up to 0.48.
-_PRESENCE = {"dlib-resnet-v1": 1.0, "mobilefacenet": 8.0}
+# MobileFaceNet's presence is 0.72..1.05 for faces seen from the front, 0.59 and more from the side, 0.55..0.64 for a print
+# of a skull, 0.19..0.48 for other false faces, where dlib's is 0.08..0.14, 0.06 and more, 0.05..0.06, 0.02..0.05.
+_PRESENCE = {"dlib-resnet-v1": (0.0, 1.0), "mobilefacenet": (0.45, 3.7)}
 
 
 def scales_of(detector: str, embedder: str) -> Scales:

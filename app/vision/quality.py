@@ -62,12 +62,13 @@ class Scales:
         confidence: Limits of the detector's score. MTCNN's own default is 0.8; nothing under 0.85 that was looked at was
             a clear face. ``None`` where the scale is not known: the score is then not judged.
         odds: Factor that makes the detector's log odds as telling as MTCNN's.
-        presence: The embedder's presence of a usual face in units of dlib's; ``None`` where it is not known.
+        presence: What the embedder's presence is where dlib's would be 0, and how much of it is as telling as 1 of dlib's;
+            ``None`` where that is not known.
     """
 
     confidence: Limits | None = Limits(0.85, 0.995)
     odds: float = 1.0
-    presence: float | None = 1.0
+    presence: tuple[float, float] | None = (0.0, 1.0)
 
 
 BUNDLED_SCALES = Scales()
@@ -130,7 +131,8 @@ def _said_by_networks(
     if scales.confidence is not None:
         yield QualityReason.LOW_CONFIDENCE, scales.confidence, confidence
     if scales.presence is not None and scales.confidence is not None:
-        yield QualityReason.UNLIKE_FACE, EVIDENCE, evidence(presence / scales.presence, confidence, scales.odds)
+        nothing, unit = scales.presence
+        yield QualityReason.UNLIKE_FACE, EVIDENCE, evidence((presence - nothing) / unit, confidence, scales.odds)
 
 
 def evidence(presence: float, confidence: float, weight: float = 1.0) -> float:
@@ -143,7 +145,7 @@ def evidence(presence: float, confidence: float, weight: float = 1.0) -> float:
     0.118 and more otherwise.
 
     Args:
-        presence: See :func:`assess`, in units of dlib's.
+        presence: See :func:`assess`, on dlib's scale.
         confidence: The detector's score, 0..1.
         weight: See :attr:`Scales.odds`.
     """
