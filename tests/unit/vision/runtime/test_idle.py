@@ -8,11 +8,13 @@ import threading
 import time
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from app.vision.runtime import OnnxSession, RuntimeOptions, idle
+from app.vision.runtime import session as session_module
 from tests.small_models import doubling_model
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -56,15 +58,20 @@ def test_a_network_at_work_stays(given_back):
         assert session.loaded
 
 
-def test_use_puts_the_end_off(given_back):
-    patience = 0.3
-    session = OnnxSession(doubling_model(), runtime=RuntimeOptions(idle_seconds=patience))
-    until = time.monotonic() + 3 * patience
-    while time.monotonic() < until:
-        session.run(X)
-        last = time.monotonic()
-    assert given_back.wait(10)
-    assert time.monotonic() - last >= patience
+def test_use_puts_the_end_off(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(session_module, "time", SimpleNamespace(monotonic=lambda: now, perf_counter=time.perf_counter))
+    session = OnnxSession(doubling_model(), runtime=RuntimeOptions(idle_seconds=60))
+    now += 40
+    assert session.unload_if_idle() == (False, 20)
+    session.run(X)
+    now += 50
+    assert session.unload_if_idle() == (False, 10)
+    now += 10
+    assert session.unload_if_idle() == (True, None)
+    assert session.unload_if_idle() == (False, None)
+    session.run(X)
+    assert session.unload_if_idle() == (False, 60)
 
 
 def test_the_watch_keeps_nothing_alive_and_ends():
