@@ -81,13 +81,12 @@ def list_command(as_json: bool) -> None:
     for model in models:
         size, checksum = _megabytes(model.size) if model.size else "", (model.sha256 or "")[:_CHECKSUM_DIGITS]
         table.add_row(model.name, size, checksum, model.licence, model.source)
-    console = Console()
-    console.print(table)
-    console.print()
+    Console().print(table)
+    click.echo()
     for pack in packs:
-        console.print(f"{'[green]✓[/green]' if pack.complete else '[red]✗[/red]'} {pack.name}", highlight=False)
+        click.echo(f"{'✓' if pack.complete else '✗'} {pack.name}")
         if pack.missing:
-            console.print(f"  {pack.missing}", highlight=False, markup=False)
+            click.echo(f"  {pack.missing}")
 
 
 def _megabytes(size: int) -> str:

@@ -73,7 +73,7 @@ def test_code_is_not_run(tmp_path: Path, archive: bool, place: str) -> None:
     bad = _Runs(marker)
     content = {"value": {"a": bad}, "key of the dictionary": {bad: torch.ones(1)}, "the whole": bad}[place]
     torch.save(content, path, _use_new_zipfile_serialization=archive)
-    with pytest.raises(InvalidInputError, match="asks to run 'posix.system'"):
+    with pytest.raises(InvalidInputError, match=r"asks to run 'posix\.system'"):
         read_state_dict(path)
     assert not marker.exists()
 
