@@ -1,84 +1,56 @@
-"""Runs all benchmarks and prints the report; see ``docs/benchmarks.md``."""
+"""Runs all benchmarks, or those that are asked for, and prints the report; see ``docs/benchmarks.md``."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import chart, films, machine, memory, pipeline, report
-from benchmarks.pipeline import Film
-
-CHART = Path("images/benchmark-time.png")
-HAMILTON = Path("data/clips/hamilton.mp4")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is measured.
-
-    Attributes:
-        runs: Times each film is measured.
-        size: Width and height of the generated film.
-        rate: Its frames per second.
-        seconds: Its length.
-        cycle: Seconds of it that are painted and repeated.
-        memory_runs: Times memory is measured.
-        lengths: Seconds of the short and the long film for memory, by name.
-        real: Whether the real video is measured too.
-    """
-
-    runs: int
-    size: tuple[int, int]
-    rate: int
-    seconds: int
-    cycle: int
-    memory_runs: int
-    lengths: dict[str, int]
-    real: bool
-
-
-FULL = Plan(5, (1920, 1080), 25, 60, 10, 3, {"1 minute": 60, "30 minutes": 1800}, real=True)
-QUICK = Plan(1, (640, 360), 10, 4, 2, 1, {"4 seconds": 4, "12 seconds": 12}, real=False)
+from benchmarks import films, machine, report
+from benchmarks.plan import FULL, PARTS, QUICK
+from benchmarks.session import Session
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measures, prints, and writes where asked.
 
     Returns:
-        The exit status: 1 where ``--check`` was given and something promised does not hold.
+        The exit status: 1 where a part broke, or where ``--check`` was given and something promised does not hold.
     """
     wanted = _parse(arguments)
-    plan = QUICK if wanted.quick else FULL
+    plan = (QUICK if wanted.quick else FULL).with_runs(wanted.runs, wanted.memory_runs)
     about = {"date": f"{datetime.now(UTC):%Y-%m-%d}", **machine.describe()}
     notes = [remark for remark in [machine.busy()] if remark]
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        work = Path(folder)
-        models = work / "models"
-        engine = pipeline.load_engine(models)
-        timed = [
-            pipeline.measure(film, engine, models, wanted.runs or plan.runs, _say) for film in _films(work, plan, notes)
-        ]
-        peaks = memory.measure(_memory_films(work, plan), models, wanted.memory_runs or plan.memory_runs, _say)
-    print(report.page(timed, peaks, about, notes=notes))
-    if wanted.write is not None:
-        chart.draw(timed, wanted.write / CHART)
-        text = report.page(timed, peaks, about, str(CHART), notes)
-        (wanted.write / "benchmarks.md").write_text(text, encoding="utf-8")
-    held = all(holds for holds, _ in report.verdicts(timed, peaks))
-    return 0 if held or not wanted.check else 1
+        session = Session(plan, Path(folder), _say, with_peers=not wanted.no_peers)
+        for name in PARTS:
+            if name in wanted.parts:
+                session.measure(name)
+        if len(wanted.parts) < len(PARTS):
+            notes.append(f"only these parts were measured: {', '.join(wanted.parts)}.")
+        about["measured in"] = f"{(time.monotonic() - began) / 60:.0f} minutes"
+        notes += session.notes
+        print(report.page(about, notes, session.verdicts(), session.sections()))
+        if wanted.write is not None:
+            charts = session.draw(wanted.write)
+            text = report.page(about, notes, session.verdicts(), session.sections(charts))
+            (wanted.write / "benchmarks.md").write_text(text, encoding="utf-8")
+    held = all(verdict.holds is not False for verdict in session.verdicts())
+    return 1 if session.broken or (wanted.check and not held) else 0
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures time and memory.")
-    parser.add_argument("--quick", action="store_true", help="a small version, under a minute: does it work at all?")
-    parser.add_argument("--runs", type=int, metavar="N", help="times each film is measured")
-    parser.add_argument("--memory-runs", type=int, metavar="N", help="times memory is measured")
+    parser.add_argument("--quick", action="store_true", help="a small version: does it work at all?")
+    parser.add_argument("--only", type=_names, metavar="PARTS", help=f"some of: {','.join(PARTS)}")
+    parser.add_argument("--skip", type=_names, default=[], metavar="PARTS", help="all but these")
+    parser.add_argument("--no-peers", action="store_true", help="do not install or measure other people's tools")
+    parser.add_argument("--runs", type=int, metavar="N", help="times everything is measured that is measured in time")
+    parser.add_argument("--memory-runs", type=int, metavar="N", help="times a video's memory is measured")
     parser.add_argument("--check", action="store_true", help="fail where something promised does not hold")
     parser.add_argument(
         "--write",
@@ -86,37 +58,20 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         nargs="?",
         const=films.ROOT / "docs",
         metavar="FOLDER",
-        help="write benchmarks.md and its chart there (docs unless given)",
+        help="write benchmarks.md and its charts there (docs unless given)",
     )
-    return parser.parse_args(arguments)
+    wanted = parser.parse_args(arguments)
+    chosen = PARTS if wanted.only is None else wanted.only
+    wanted.parts = [name for name in PARTS if name in chosen and name not in wanted.skip]
+    return wanted
 
 
-def _films(work: Path, plan: Plan, notes: list[str]) -> list[Film]:
-    found = []
-    if plan.real:
-        shared = Path(os.environ.get("FAAAAACES_SHARED", films.ROOT.parent / "shared"))
-        if (shared / HAMILTON).is_file():
-            found.append(Film("hamilton.mp4, 360p", shared / HAMILTON, 0.5))
-        else:
-            notes.append("hamilton.mp4 was left out: the shared data is not here (set FAAAAACES_SHARED).")
-            _say(notes[-1])
-    width, height = plan.size
-    path = work / f"generated {height}p.mp4"
-    _say(f"making {path.name}")
-    films.make_apart(path, size=(width, height), rate=plan.rate, seconds=plan.seconds, cycle=plan.cycle)
-    return [*found, Film(f"generated, {height}p", path, 1.0)]
-
-
-def _memory_films(work: Path, plan: Plan) -> dict[str, Film]:
-    cycle = min(plan.lengths.values())
-    return {
-        name: Film(
-            name,
-            films.make_apart(work / f"{length} s.mp4", size=(640, 360), rate=5, seconds=length, cycle=cycle),
-            1.0,
-        )
-        for name, length in plan.lengths.items()
-    }
+def _names(text: str) -> list[str]:
+    names = [name for name in text.replace(" ", ",").split(",") if name]
+    unknown = sorted(set(names) - set(PARTS))
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    return names
 
 
 def _say(text: str) -> None:

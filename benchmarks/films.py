@@ -50,13 +50,13 @@ def make(path: Path, *, size: tuple[int, int], rate: int, seconds: int, cycle: i
         cycle: Seconds after which it begins again. Only so much is painted and encoded; the rest is the same packets
             at later times, so an hour takes no longer to make than a minute.
     """
-    scene = _scene(size[1])
+    panorama = scene(size[1])
     count = rate * cycle
-    reach = scene.shape[1] - size[0]
+    reach = panorama.shape[1] - size[0]
 
     def paint(number: int) -> Image:
         left = round(reach * (0.5 - 0.5 * np.cos(2 * np.pi * number / count)))
-        return np.ascontiguousarray(scene[:, left : left + size[0]])
+        return np.ascontiguousarray(panorama[:, left : left + size[0]])
 
     part = path.with_name(f"part-{path.name}")
     make_video(part, frames=count, rate=rate, gop=rate * 2, size=size, options={"preset": "veryfast"}, paint=paint)
@@ -65,19 +65,33 @@ def make(path: Path, *, size: tuple[int, int], rate: int, seconds: int, cycle: i
     return path
 
 
-def _scene(height: int) -> Image:
+def scene(height: int) -> Image:
     """The faces on a wall with a soft, random pattern."""
     width = round(height * _SCENE_WIDTH)
     noise = np.random.default_rng(5).integers(60, 200, (height // 40 + 1, width // 40 + 1, 3)).astype(np.uint8)
-    scene = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
-    people = {"astronaut": skimage.data.astronaut(), "hopper": _hopper()}
+    return paste_faces(np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8))
+
+
+def paste_faces(painted: Image) -> Image:
+    """Puts five faces of two people onto a picture three times as wide as high, which is changed.
+
+    Args:
+        painted: ``uint8`` (height, 3 * height, 3) RGB.
+    """
+    height = len(painted)
+    faces = people()
     for share, left, top, mirrored, who in _CAST:
         side = round(share * height)
-        face = cv2.resize(people[who], (side, side), interpolation=cv2.INTER_AREA)
+        face = cv2.resize(faces[who], (side, side), interpolation=cv2.INTER_AREA)
         x, y = round(left * height), round(top * height)
-        part = scene[y : y + side, x : x + side]
+        part = painted[y : y + side, x : x + side]
         part[:] = (face[:, ::-1] if mirrored else face)[: part.shape[0], : part.shape[1]]
-    return scene
+    return painted
+
+
+def people() -> dict[str, Image]:
+    """Square photographs with one face each, by name."""
+    return {"astronaut": skimage.data.astronaut(), "hopper": _hopper()}
 
 
 def _hopper() -> Image:

@@ -9,6 +9,7 @@ from statistics import median
 from benchmarks.figures import MOST_GROWTH, MOST_OWN_COST, Cost, Spread, growth, spread
 from benchmarks.memory import Peak
 from benchmarks.pipeline import STEPS, Measured
+from benchmarks.results import Verdict
 
 Rows = Sequence[Sequence[str]]
 PARTS = ("decode", "detect", "embed", "rest", "total", "networks")
@@ -136,44 +137,49 @@ def memory_table(peaks: Mapping[str, Sequence[Peak]]) -> str:
     return table(head, rows)
 
 
-def verdicts(films: Sequence[Measured], peaks: Mapping[str, Sequence[Peak]]) -> list[tuple[bool, str]]:
+def verdicts(films: Sequence[Measured] | None, peaks: Mapping[str, Sequence[Peak]] | None) -> list[Verdict]:
     """What was promised, and whether it holds."""
     found = []
-    for film in films:
+    for film in films or ():
         own = _median(film.wall, "own_cost")
-        found.append((own < MOST_OWN_COST, f"own cost, {film.name}: {own:+.1%}, limit {MOST_OWN_COST:.0%}"))
-    short, long = list(peaks.values())
-    grown = growth([peak.video_mib for peak in short], [peak.video_mib for peak in long])
-    names = " to ".join(peaks)
-    found.append((grown <= MOST_GROWTH, f"growth of peak memory, {names}: {grown:+.1%}, limit {MOST_GROWTH:.0%}"))
+        found.append(Verdict(own < MOST_OWN_COST, f"own cost, {film.name}: {own:+.1%}, limit {MOST_OWN_COST:.0%}"))
+    if peaks:
+        short, long = list(peaks.values())
+        grown = growth([peak.video_mib for peak in short], [peak.video_mib for peak in long])
+        text = f"growth of peak memory, {' to '.join(peaks)}: {grown:+.1%}, limit {MOST_GROWTH:.0%}"
+        found.append(Verdict(grown <= MOST_GROWTH, text))
     return found
 
 
-def page(
-    films: Sequence[Measured],
-    peaks: Mapping[str, Sequence[Peak]],
-    about: Mapping[str, str],
-    chart: str | None = None,
-    notes: Sequence[str] = (),
-) -> str:
-    """The whole report as Markdown."""
-    parts = ["# Benchmarks", "Made by `make bench ARGS=--write`; do not edit by hand."]
-    parts.append("\n".join(f"- {name}: {value}" for name, value in about.items()))
-    parts += [f"Note: {note}" for note in notes]
-    held = verdicts(films, peaks)
-    parts.append("\n".join(f"- {'holds' if holds else '**does not hold**'}: {text}" for holds, text in held))
-    parts += ["## Where the time goes", time_table(films)]
+def time_sections(films: Sequence[Measured], chart: str | None = None) -> list[str]:
+    """Where the pipeline's time goes, as paragraphs."""
+    parts = ["## The whole pipeline: where the time goes", time_table(films)]
     parts += [f"![Milliseconds per sampled frame]({chart})"] if chart else []
-    parts += [own_cost_table(films), HOW, "## Speed", speed_table(films)]
+    parts += [own_cost_table(films), HOW, "## Speed of the whole pipeline", speed_table(films)]
     parts.append("detect and embed are the models alone; the embedder looks at each face and at its mirror image.")
     parts += ["## Steps of the pipeline", step_table(films)]
     parts.append("Wall time of the thread that leads; the decoder works ahead in another one.")
-    parts += ["## Memory", memory_table(peaks)]
-    parts.append(
+    return parts
+
+
+def memory_sections(peaks: Mapping[str, Sequence[Peak]]) -> list[str]:
+    """Peak memory, as paragraphs."""
+    return [
+        "## Memory over the length of a video",
+        memory_table(peaks),
         "Peak resident memory of a process that ingests one film; both films have the same frame rate and pictures. The "
-        "grouping comes after the video's own job and looks at the tracks of the whole library; it grows with them."
-    )
-    return "\n\n".join(parts) + "\n"
+        "grouping comes after the video's own job and looks at the tracks of the whole library; it grows with them.",
+    ]
+
+
+def page(about: Mapping[str, str], notes: Sequence[str], promised: Sequence[Verdict], sections: Sequence[str]) -> str:
+    """The whole report as Markdown."""
+    words = {True: "holds", False: "**does not hold**", None: "not measured"}
+    parts = ["# Benchmarks", "Made by `make bench ARGS=--write`; do not edit by hand."]
+    parts.append("\n".join(f"- {name}: {value}" for name, value in about.items()))
+    parts += [f"Note: {note}" for note in notes]
+    parts.append("\n".join(f"- {words[verdict.holds]}: {verdict.text}" for verdict in promised))
+    return "\n\n".join(part for part in [*parts, *sections] if part) + "\n"
 
 
 def _by_unit(film: Measured) -> tuple[tuple[str, list[Cost]], ...]:

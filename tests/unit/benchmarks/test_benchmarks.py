@@ -22,14 +22,46 @@ def test_a_repeated_film_has_the_length_that_was_asked_for(tmp_path: Path) -> No
     assert [child.name for child in tmp_path.iterdir()] == ["film.mp4"]
 
 
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", "--quick", *arguments]
+    return subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
 def test_the_small_form_measures_and_writes_its_report(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--write", str(tmp_path)]
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = _run("--no-peers", "--write", str(tmp_path))
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
-    for heading in ("Where the time goes", "Speed", "Steps of the pipeline", "Memory"):
-        assert f"## {heading}" in text
-        assert f"## {heading}" in done.stdout
-    assert (tmp_path / "images" / "benchmark-time.png").is_file()
+    for heading in (
+        "Against other tools",
+        "What the engine adds to its networks",
+        "Detectors by size of the picture",
+        "Memory over many pictures",
+        "The whole pipeline: where the time goes",
+        "Speed of the whole pipeline",
+        "Steps of the pipeline",
+        "Memory over the length of a video",
+    ):
+        assert f"## {heading}\n" in text
+        assert f"## {heading}\n" in done.stdout
+    for name in ("benchmark-time.png", "benchmark-packs.png"):
+        assert (tmp_path / "images" / name).is_file()
+        assert f"](images/{name})" in text
     assert "| generated, 360p |" in text
     assert "growth of peak memory" in text
+    assert "engine over bare networks, bundled" in text
+    assert text.count("- not measured: MTCNN, as bundled") == 1
+    assert "other tools were left out (--no-peers)" in text
+
+
+def test_parts_can_be_chosen() -> None:
+    done = _run("--only", "packs", "--skip", "pipeline")
+    assert done.returncode == 0, done.stderr
+    assert "only these parts were measured: packs." in done.stdout
+    assert "## What the engine adds" in done.stdout
+    assert "## Steps of the pipeline" not in done.stdout
+
+
+def test_a_part_that_does_not_exist_is_refused() -> None:
+    done = _run("--only", "packs,nothing")
+    assert done.returncode == 2
+    assert "no such part: nothing; there are pipeline, mtcnn" in done.stderr

@@ -43,16 +43,21 @@ def test_speed_and_steps_are_per_frame_and_face() -> None:
 
 
 def test_a_broken_promise_is_named() -> None:
-    held = {text: holds for holds, text in report.verdicts(FILMS, PEAKS)}
-    assert held == {
+    promised = report.verdicts(FILMS, PEAKS)
+    assert {verdict.text: verdict.holds for verdict in promised} == {
         "own cost, film.mp4: +7.5%, limit 15%": True,
         "own cost, dear.mp4: +20.0%, limit 15%": False,
         "growth of peak memory, short to long: +2.0%, limit 3%": True,
     }
-    page = report.page(FILMS, PEAKS, {"date": "today"}, notes=["something was left out."])
-    assert "**does not hold**: own cost, dear.mp4" in page
+    sections = [*report.time_sections(FILMS), *report.memory_sections(PEAKS)]
+    page = report.page({"date": "today"}, ["something was left out."], promised, sections)
+    assert "- **does not hold**: own cost, dear.mp4" in page
     assert "Note: something was left out." in page
     assert "| long " in page
+
+
+def test_what_was_not_measured_is_not_judged() -> None:
+    assert report.verdicts(None, None) == []
 
 
 def test_the_chart_is_a_small_picture(tmp_path: Path) -> None:

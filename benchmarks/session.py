@@ -1,0 +1,182 @@
+"""One run of the benchmarks: measures its parts one after the other and keeps what they gave."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks import (
+    against,
+    against_deepface,
+    chart,
+    films,
+    memory,
+    packs,
+    peers,
+    pipeline,
+    report,
+    sizes,
+    speed_report,
+)
+from benchmarks.engines import Weights, shared_folder
+from benchmarks.memory import Peak
+from benchmarks.peers import PeerError
+from benchmarks.pipeline import Film, Measured
+from benchmarks.plan import Plan
+from benchmarks.results import Comparison, Verdict
+from benchmarks.speed_report import Speed
+
+CHARTS = {"pipeline": Path("images/benchmark-time.png"), "packs": Path("images/benchmark-packs.png")}
+_HAMILTON = Path("data/clips/hamilton.mp4")
+_COMPARED: dict[str, Callable[[against.Bench], list[Comparison]]] = {
+    "mtcnn": against.mtcnn,
+    "dlib": against.dlib,
+    "face_recognition": against.face_recognition,
+    "deepface": against_deepface.deepface,
+}
+
+
+class Session:
+    """Measures parts; one that breaks does not take the figures of the others with it.
+
+    Attributes:
+        notes: Remarks for the report.
+        broken: Parts that broke.
+    """
+
+    def __init__(self, plan: Plan, work: Path, say: Callable[[str], None], *, with_peers: bool = True) -> None:
+        """Prepares; nothing is measured yet.
+
+        Args:
+            plan: How much.
+            work: An empty folder, for everything that is made.
+            say: Told how far it is.
+            with_peers: Whether other people's tools may be installed and measured.
+        """
+        self.notes: list[str] = []
+        self.broken: list[str] = []
+        self._plan, self._work, self._say, self._with_peers = plan, work, say, with_peers
+        self._weights = Weights(work / "models", say)
+        self._films: list[Measured] | None = None
+        self._peaks: dict[str, list[Peak]] | None = None
+        self._speed = Speed()
+        self._python: Path | PeerError | None = None
+
+    def measure(self, part: str) -> None:
+        """Measures one of :data:`benchmarks.plan.PARTS`."""
+        self._say(f"== {part}")
+        try:
+            if part in _COMPARED:
+                self._speed = self._speed.adding(comparisons=_COMPARED[part](self._bench()))
+            else:
+                getattr(self, f"_measure_{part}")()
+        except Exception as error:  # noqa: BLE001  # after twenty minutes, the other parts' figures must not be lost
+            self.broken.append(part)
+            self.notes.append(f"the part {part} broke: {type(error).__name__}: {error}")
+            self._say(f"{part} broke\n{traceback.format_exc()}")
+
+    def verdicts(self) -> list[Verdict]:
+        """What was promised, and whether it holds."""
+        broken = [Verdict(None, f"{part}: it broke") for part in self.broken]
+        return [*speed_report.verdicts(self._speed), *report.verdicts(self._films, self._peaks), *broken]
+
+    def sections(self, charts: Mapping[str, str] | None = None) -> list[str]:
+        """The chapters of the report.
+
+        Args:
+            charts: Where the charts lie, seen from the report.
+        """
+        charts = charts or {}
+        parts = speed_report.sections(self._speed, charts.get("packs"))
+        parts += report.time_sections(self._films, charts.get("pipeline")) if self._films else []
+        return parts + (report.memory_sections(self._peaks) if self._peaks else [])
+
+    def draw(self, folder: Path) -> dict[str, str]:
+        """Draws the charts into a folder; gives their paths, seen from there, by name."""
+        drawn = {}
+        if self._films:
+            chart.draw(self._films, folder / CHARTS["pipeline"])
+            drawn["pipeline"] = str(CHARTS["pipeline"])
+        measured = [cost for cost in self._speed.packs or [] if not cost.missing]
+        if measured:
+            chart.draw_packs(measured, folder / CHARTS["packs"])
+            drawn["packs"] = str(CHARTS["packs"])
+        return drawn
+
+    def _bench(self) -> against.Bench:
+        plan = self._plan
+        return against.Bench(
+            self._weights, self._peers, self._work, plan.repetitions, plan.frames, plan.frame_sizes, self._say
+        )
+
+    def _peers(self) -> Path:
+        if not self._with_peers:
+            raise PeerError("other tools were left out (--no-peers)")
+        if self._python is None:
+            try:
+                self._python = peers.prepare(self._say)
+            except PeerError as error:
+                self._python = error
+        if isinstance(self._python, PeerError):
+            raise self._python
+        return self._python
+
+    def _measure_pipeline(self) -> None:
+        engine = self._weights.engine("bundled")
+        found = []
+        for film in self._time_films():
+            found.append(pipeline.measure(film, engine, self._weights.folder, self._plan.runs, self._say))
+        self._films = found
+
+    def _measure_memory(self) -> None:
+        self._weights.engine("bundled")  # builds the networks, which takes memory too
+        self._peaks = memory.measure(self._memory_films(), self._weights.folder, self._plan.memory_runs, self._say)
+
+    def _measure_packs(self) -> None:
+        plan = self._plan
+        found = packs.measure(plan.packs, self._weights, plan.pack_size, plan.batches, plan.repetitions, self._say)
+        self._speed = self._speed.adding(packs=found)
+
+    def _measure_sizes(self) -> None:
+        plan = self._plan
+        found = sizes.measure(
+            plan.side_detectors,
+            self._weights,
+            plan.sides,
+            plan.side_batches,
+            plan.repetitions,
+            plan.side_seconds,
+            self._say,
+        )
+        self._speed = self._speed.adding(sizes=found)
+
+    def _measure_images(self) -> None:
+        raise NotImplementedError
+
+    def _time_films(self) -> list[Film]:
+        plan, found = self._plan, []
+        if plan.real:
+            real = shared_folder() / _HAMILTON
+            if real.is_file():
+                found.append(Film("hamilton.mp4, 360p", real, 0.5))
+            else:
+                self.notes.append("hamilton.mp4 was left out: the shared data is not here (set FAAAAACES_SHARED).")
+                self._say(self.notes[-1])
+        width, height = plan.size
+        path = self._work / f"generated {height}p.mp4"
+        self._say(f"making {path.name}")
+        films.make_apart(path, size=(width, height), rate=plan.rate, seconds=plan.seconds, cycle=plan.cycle)
+        return [*found, Film(f"generated, {height}p", path, 1.0)]
+
+    def _memory_films(self) -> dict[str, Film]:
+        lengths = self._plan.lengths
+        cycle = min(lengths.values())
+        return {
+            name: Film(
+                name,
+                films.make_apart(self._work / f"{length} s.mp4", size=(640, 360), rate=5, seconds=length, cycle=cycle),
+                1.0,
+            )
+            for name, length in lengths.items()
+        }
