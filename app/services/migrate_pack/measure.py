@@ -113,7 +113,12 @@ def _joined(frames: Iterator[list[Sighting]]) -> Iterator[list[Sighting]]:
 
 
 def _measured(face: Face, seen: SeenFace, source: str) -> Measured:
-    return Measured(face.id, source, seen.embedding, seen.quality.score, seen.quality.reasons)
+    score, reasons = seen.quality.score, seen.quality.reasons
+    # What one pack took for no face, such as a print on clothes, must not become a person under another: packs differ
+    # in how well they notice, and one face less does less harm.
+    if QualityReason.UNLIKE_FACE in face.quality_reasons and QualityReason.UNLIKE_FACE not in reasons:
+        score, reasons = min(score, face.quality), (*reasons, QualityReason.UNLIKE_FACE)
+    return Measured(face.id, source, seen.embedding, score, reasons)
 
 
 def _gone(face: Face) -> Measured:
