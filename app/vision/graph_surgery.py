@@ -21,21 +21,22 @@ from app.vision.runtime import OnnxSession, RuntimeOptions
 _TOLERANCE = 1e-4
 
 
-def read_graph(data: bytes, name: str) -> onnx.ModelProto:
+def read_graph(data: bytes, name: str, outputs: int) -> onnx.ModelProto:
     """Reads a graph.
 
     Args:
         data: The serialised ``ModelProto``.
         name: The file's name, for the message.
+        outputs: How many outputs it must have.
 
     Raises:
-        ModelError: It is no graph, or not one with one input.
+        ModelError: It is no graph, or not one with one input and so many outputs.
     """
     try:
         model = onnx.load_from_string(data)
     except Exception as error:  # protobuf's DecodeError shares no public base class with what else can go wrong
         raise ModelError(f"{name} is damaged; delete it and fetch it again.") from error
-    if len(inputs_of(model)) != 1 or not model.graph.output:
+    if len(inputs_of(model)) != 1 or len(model.graph.output) != outputs:
         raise ModelError(f"{name} is the file of another model; delete it and fetch the right one.")
     return model
 
@@ -121,17 +122,26 @@ def same_answers(first: bytes, second: bytes, example: npt.NDArray[Any]) -> bool
         second: Another one.
         example: What the only input of both is given.
 
+    Returns:
+        ``False`` also where the second cannot be loaded or fails.
+
     Raises:
-        ModelError: One of them cannot be loaded or fails.
+        ModelError: The first cannot be loaded or fails.
     """
-    answers = []
-    for model in (first, second):
-        session = OnnxSession(model, runtime=RuntimeOptions(providers=("cpu",)), blocked_layout=True)
-        answers.append(session.run({session.input_names[0]: example}))
-    return len(answers[0]) == len(answers[1]) and all(
+    expected = _answer(first, example)
+    try:
+        answers = _answer(second, example)
+    except ModelError:
+        return False
+    return len(expected) == len(answers) and all(
         one.shape == two.shape and bool(np.abs(one - two).max(initial=0) <= _TOLERANCE * np.abs(one).max(initial=1e-3))
-        for one, two in zip(*answers, strict=True)
+        for one, two in zip(expected, answers, strict=True)
     )
+
+
+def _answer(model: bytes, example: npt.NDArray[Any]) -> list[npt.NDArray[np.float32]]:
+    session = OnnxSession(model, runtime=RuntimeOptions(providers=("cpu",)), blocked_layout=True)
+    return session.run({session.input_names[0]: example})
 
 
 def _makers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:

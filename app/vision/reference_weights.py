@@ -74,7 +74,7 @@ def _read(files: ModelFiles, file: str) -> bytes:
 
 
 def _rewrite_retinaface(data: bytes) -> bytes:
-    model = read_graph(data, RETINAFACE_FILE)
+    model = read_graph(data, RETINAFACE_FILE, outputs=9)
     take_bytes(model)
     plain = model.SerializeToString()
     join_padding(model)
@@ -83,7 +83,7 @@ def _rewrite_retinaface(data: bytes) -> bytes:
 
 
 def _rewrite_arcface(data: bytes) -> bytes:
-    model = read_graph(data, ARCFACE_FILE)
+    model = read_graph(data, ARCFACE_FILE, outputs=1)
     split_prelu(model)
     pixels = np.random.default_rng(0).uniform(-1, 1, (2, 112, 112, 3)).astype(np.float32)
     return _checked(data, model, pixels, ARCFACE_FILE)
@@ -92,7 +92,11 @@ def _rewrite_arcface(data: bytes) -> bytes:
 def _checked(plain: bytes, model: onnx.ModelProto, pixels: npt.NDArray[Any], file: str) -> bytes:
     """The rewritten graph where it answers as the plain one does, else the plain one."""
     rewritten: bytes = model.SerializeToString()
-    if same_answers(plain, rewritten, pixels):
+    try:
+        same = same_answers(plain, rewritten, pixels)
+    except ModelError as error:
+        raise ModelError(f"{file} is the file of another model; delete it and fetch the right one.") from error
+    if same:
         return rewritten
     logger.warning("a rewritten network answers otherwise; the original is used", extra={"weights": file})
     return plain

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain import Detection, FloatArray, Image
-from app.errors import ModelError
 from app.vision.detectors.anchors import (
     Candidates,
     above,
@@ -57,8 +56,6 @@ class RetinaFaceDetector:
             ModelError: The weights are missing, damaged or of another network.
         """
         self._session = OnnxSession(load_retinaface(files), runtime=runtime, blocked_layout=True, example=_example)
-        if len(self._session.output_names) != 3 * len(_LEVELS):
-            raise ModelError("retinaface.onnx is the file of another model; delete it and fetch it again.")
         self._input = self._session.input_names[0]
         pixels = PixelFormat(layout="nhwc", floating=False)
         self._letterbox = Letterbox(pixels, stride=_STRIDE, max_pixels=_BATCH_PIXELS)
