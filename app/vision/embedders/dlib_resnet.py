@@ -45,7 +45,10 @@ class DlibEmbedder:
         Raises:
             ModelError: The weights are missing or damaged.
         """
-        model = load_or_build(cache_dir, "dlib-resnet", dlib_graph.GRAPH_VERSION, dlib_graph.build_onnx)
+
+        def model() -> bytes:
+            return load_or_build(cache_dir, "dlib-resnet", dlib_graph.GRAPH_VERSION, dlib_graph.build_onnx)
+
         blanks = blank_chips(self.chip_size)
         self._flip = flip
         self._session = OnnxSession(model, runtime=runtime, blocked_layout=True, example=lambda: blanks)

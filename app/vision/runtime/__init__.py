@@ -7,6 +7,7 @@ that is to be spread over the cores.
 from __future__ import annotations
 
 from app.vision.runtime.cores import available_cores
+from app.vision.runtime.loading import Model
 from app.vision.runtime.memory import give_back_memory
 from app.vision.runtime.options import RuntimeOptions
 from app.vision.runtime.pool import worker_pool
@@ -15,6 +16,7 @@ from app.vision.runtime.session import OnnxSession
 
 __all__ = [
     "PROVIDER_NAMES",
+    "Model",
     "OnnxSession",
     "RuntimeOptions",
     "available_cores",

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 # What was tried in vain in this process: trying costs time, and the runtime writes to the standard error stream.
 _failed: set[tuple[str, ...]] = set()
 
+# A serialised ``ModelProto``, the file that holds it, or what gives the one or the other when it is needed.
+Model = bytes | Path | Callable[[], bytes | Path]
+
 # Makes what a network's only input is given in real use, a batch of it.
 Example = Callable[[], npt.NDArray[Any]]
 
@@ -48,16 +51,16 @@ class Loaded:
         session: ONNX Runtime's.
         providers: Our names of what runs it, best first.
         half_precision: Whether this is the graph in 16 bits.
-        model: What was loaded in the end, to load it again without trying.
+        model: What was loaded in the end, where it has to be kept to load it again.
     """
 
     session: onnxruntime.InferenceSession
     providers: tuple[str, ...]
     half_precision: bool
-    model: bytes | Path
+    model: Model
 
 
-def load(model: bytes | Path, plan: Plan) -> Loaded:
+def load(model: Model, plan: Plan) -> Loaded:
     """Loads a model.
 
     Where the choice of providers is ours and the best one fails, the CPU runs it and a warning is logged.
@@ -67,11 +70,12 @@ def load(model: bytes | Path, plan: Plan) -> Loaded:
         ModelError: The model cannot be loaded, or not by the provider that was asked for.
     """
     wanted = providers.check_providers(plan.runtime.providers)
-    session = _open_or_fall_back(model, wanted, plan)
+    source = model() if callable(model) else model
+    session = _open_or_fall_back(source, wanted, plan)
     chosen = providers.running(session)
     _announce(chosen)
     if plan.example is not None and plan.runtime.half_precision and providers.on_nvidia(chosen):
-        smaller = _in_half_precision(session, model, plan, plan.example())
+        smaller = _in_half_precision(session, source, plan, plan.example())
         if smaller is not None:
             return Loaded(smaller[0], chosen, half_precision=True, model=smaller[1])
     return Loaded(session, chosen, half_precision=False, model=model)
@@ -110,9 +114,12 @@ def _open(model: bytes | Path, names: Sequence[str], plan: Plan) -> onnxruntime.
     # The runtime's exceptions share no base class below Exception, hence the broad net.
     try:
         # Its own way to fall back prints to the standard output and tells nobody.
-        return onnxruntime.InferenceSession(source, _options(plan), providers=wanted, enable_fallback=0)
+        session = onnxruntime.InferenceSession(source, _options(plan), providers=wanted, enable_fallback=0)
     except Exception as error:
         raise ModelError("A model file cannot be loaded; delete the models folder and start again.") from error
+    # It keeps the file's bytes, as large as the weights once more, for a change of providers that never comes.
+    session._model_bytes = None
+    return session
 
 
 def _options(plan: Plan) -> onnxruntime.SessionOptions:

@@ -7,15 +7,15 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 
 from app.errors import ModelError
 from app.vision.runtime.idle import idle_watch
-from app.vision.runtime.loading import Example, Loaded, Plan, load
+from app.vision.runtime.loading import Example, Loaded, Model, Plan, load
 from app.vision.runtime.options import RuntimeOptions
 from app.vision.runtime.overlap import run_overlapped
 from app.vision.runtime.providers import CPU
@@ -41,7 +41,7 @@ class OnnxSession:
 
     def __init__(
         self,
-        model: bytes | Path,
+        model: Model,
         *,
         runtime: RuntimeOptions | None = None,
         threads: int | None = None,
@@ -52,7 +52,8 @@ class OnnxSession:
         """Loads a model.
 
         Args:
-            model: The serialised ``ModelProto``, or the file that holds it. A file takes less memory while unloaded.
+            model: The serialised ``ModelProto``; or the file that holds it, or a function that gives the bytes: these
+                take less memory, as the bytes are not kept.
             runtime: How networks are run; as suits this machine when ``None``.
             threads: Threads for one operator, instead of what ``runtime`` says. 1 runs it on the caller's thread.
             blocked_layout: Lets the runtime use its NCHWc layout on a CPU. It halves the time of nets with ReLU and
@@ -72,10 +73,12 @@ class OnnxSession:
         self._lock = threading.Lock()
         self._active = 0
         self._busy_since = 0.0
-        self._loaded: Loaded | None = None
+        self._session: onnxruntime.InferenceSession | None = None
         loaded = self._load()
-        # What was tried need not be tried again, and the example may refer to who owns this session.
-        self._model, self._plan = loaded.model, replace(self._plan, example=None)
+        # What was tried need not be tried again, and the example may refer to who owns this session. The bytes are
+        # needed only to load them again.
+        self._plan = replace(self._plan, example=None)
+        self._model = b"" if self._plan.runtime.idle_seconds is None else loaded.model
         self.providers = loaded.providers
         self.half_precision = loaded.half_precision
         self.input_names = [str(node.name) for node in loaded.session.get_inputs()]
@@ -89,7 +92,7 @@ class OnnxSession:
     @property
     def loaded(self) -> bool:
         """Whether it is in memory; if not, the next run loads it."""
-        return self._loaded is not None
+        return self._session is not None
 
     def run(self, inputs: Inputs) -> Outputs:
         """Runs the model.
@@ -103,10 +106,10 @@ class OnnxSession:
         Raises:
             ModelError: The inputs do not fit, or the runtime fails.
         """
-        with self._counted() as loaded:
+        with self._counted() as session:
             # The runtime's exceptions share no base class below Exception, hence the broad net.
             try:
-                outputs: Outputs = loaded.session.run(None, dict(inputs))
+                outputs: Outputs = session.run(None, dict(inputs))
             except Exception as error:
                 raise ModelError("A model failed on its input.") from error
         return outputs
@@ -129,32 +132,33 @@ class OnnxSession:
         """See :class:`app.vision.runtime.idle.Unloadable`."""
         patience = self._plan.runtime.idle_seconds
         with self._lock:
-            if self._loaded is None or patience is None:
+            if self._session is None or patience is None:
                 return False, None
             left = patience if self._active else self._used_at + patience - time.monotonic()
             if left > 0:
                 return False, left
-            self._loaded = None
+            self._session = None
         return True, None
 
     def _load(self) -> Loaded:
         """Brings it into memory; under the lock, but for the first time."""
-        self._loaded = load(self._model, self._plan)
+        loaded = load(self._model, self._plan)
+        self._session = loaded.session
         self._used_at = time.monotonic()
         if self._plan.runtime.idle_seconds is not None:
             idle_watch().add(self)
-        return self._loaded
+        return loaded
 
     @contextmanager
-    def _counted(self) -> Iterator[Loaded]:
+    def _counted(self) -> Iterator[onnxruntime.InferenceSession]:
         """Gives the network, and adds to :attr:`seconds`; runs that overlap count once."""
         with self._lock:
-            loaded = self._loaded or self._load()
+            session = self._session or self._load().session
             if not self._active:
                 self._busy_since = time.perf_counter()
             self._active += 1
         try:
-            yield loaded
+            yield session
         finally:
             with self._lock:
                 self._active -= 1

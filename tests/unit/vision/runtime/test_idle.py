@@ -43,6 +43,19 @@ def test_an_idle_network_is_unloaded_and_comes_back(given_back):
         assert session.input_names == ["x"]
 
 
+def test_a_function_is_asked_again_for_its_model(given_back):
+    asked = []
+
+    def model() -> bytes:
+        asked.append(1)
+        return doubling_model()
+
+    session = OnnxSession(model, runtime=RuntimeOptions(idle_seconds=1e-3))
+    assert given_back.wait(10)
+    session.run(X)
+    assert len(asked) >= 2
+
+
 def test_networks_stay_where_no_time_is_set(given_back):
     session = OnnxSession(doubling_model())
     assert session.unload_if_idle() == (False, None)

@@ -8,18 +8,16 @@ import numpy as np
 import pytest
 
 from app.errors import ModelError
-from app.vision.runtime import OnnxSession
+from app.vision.runtime import Model, OnnxSession
 from tests.small_models import doubling_model
 
 
-@pytest.mark.parametrize("from_file", [False, True], ids=["bytes", "file"])
-def test_runs_a_model(tmp_path: Path, from_file: bool):
-    model: bytes | Path = doubling_model()
-    if from_file:
-        path = tmp_path / "m.onnx"
-        path.write_bytes(doubling_model())
-        model = path
-    session = OnnxSession(model, threads=1)
+@pytest.mark.parametrize("given", ["bytes", "file", "function"])
+def test_runs_a_model(tmp_path: Path, given: str):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(doubling_model())
+    models: dict[str, Model] = {"bytes": doubling_model(), "file": path, "function": doubling_model}
+    session = OnnxSession(models[given], threads=1)
     assert (session.input_names, session.output_names) == (["x"], ["y"])
     for rows in (1, 3, 0):
         (y,) = session.run({"x": np.ones((rows, 2), np.float32)})
