@@ -16,7 +16,7 @@ from app.errors import FetchError
 from app.media.fetch import Answer, Progress, SafeFetcher
 from app.media.fetch_errors import RangeRefusedError
 
-TRIES = 4
+TRIES = 20
 """How often one address is asked while each time some more has come."""
 
 
@@ -44,16 +44,24 @@ def fetch_resumable(fetcher: SafeFetcher, url: str, part: Path, progress: Progre
         TooLargeError: It is larger than allowed.
         OSError: The disk is full, or may not be written to.
     """
+    came = 0
+
+    def count(done: int, total: int | None) -> None:
+        nonlocal came
+        came += 1
+        if progress is not None:
+            progress(done, total)
+
     for _ in range(TRIES):
-        before = _size(part)
+        before = came
         try:
-            return _go_on(fetcher, url, part, progress)
+            return _go_on(fetcher, url, part, count)
         except RangeRefusedError as error:
             failure: FetchError = error
             forget_part(part)
         except FetchError as error:
             failure = error
-            if not error.retryable or _size(part) <= before:
+            if not error.retryable or came == before:
                 raise
     raise failure
 
@@ -64,7 +72,7 @@ def forget_part(part: Path) -> None:
     _note_path(part).unlink(missing_ok=True)
 
 
-def _go_on(fetcher: SafeFetcher, url: str, part: Path, progress: Progress | None) -> int:
+def _go_on(fetcher: SafeFetcher, url: str, part: Path, progress: Progress) -> int:
     note = _read_note(part)
     known = note if note is not None and note.url == url and (note.mark or note.total) else None
     offset = _size(part) if known else 0
@@ -78,7 +86,7 @@ def _go_on(fetcher: SafeFetcher, url: str, part: Path, progress: Progress | None
         return _append(answer, part, total, progress)
 
 
-def _append(answer: Answer, part: Path, total: int | None, progress: Progress | None) -> int:
+def _append(answer: Answer, part: Path, total: int | None, progress: Progress) -> int:
     size = answer.offset
     with part.open("r+b" if size else "wb") as file:
         if size:
@@ -86,8 +94,7 @@ def _append(answer: Answer, part: Path, total: int | None, progress: Progress | 
             file.truncate()
         for chunk in answer.chunks():
             size += file.write(chunk)
-            if progress is not None:
-                progress(size, total)
+            progress(size, total)
         file.flush()
         os.fsync(file.fileno())
     return size

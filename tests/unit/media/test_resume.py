@@ -127,6 +127,13 @@ def test_another_address_begins_anew(site: Website, part: Path) -> None:
     assert other.asked == [None]
 
 
+def test_a_shorter_beginning_at_another_address_counts_as_something_new(site: Website, part: Path) -> None:
+    _leave_part(site, part)
+    site.pages["/other"] = RangedPage(BODY, break_after=150_000)
+    assert fetch_resumable(fetcher(), site.url("/other"), part) == len(BODY)
+    assert part.read_bytes() == BODY
+
+
 @pytest.mark.parametrize("note", ["", "{", "[]", '{"url": 1}'], ids=["empty", "half", "list", "strange"])
 def test_without_a_sound_note_it_begins_anew(site: Website, part: Path, note: str) -> None:
     page = _leave_part(site, part)
