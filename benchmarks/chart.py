@@ -58,7 +58,9 @@ def draw_packs(costs: Sequence[PackCost], path: Path) -> None:
             width = max(cost.steps.get(step, 0.0), 0.0)
             bars = axes.barh([""], [width], left=left, color=_STEP_COLOURS[step], label=step, height=0.6)
             if width > _NARROWEST_LABEL * whole:
-                axes.bar_label(bars, [f"{width:.1f}"], label_type="center", fontsize=8)
+                dark = "network" in step or "JPEG" in step
+                colour = "white" if dark else "black"
+                axes.bar_label(bars, [f"{width:.1f}"], label_type="center", fontsize=8, color=colour)
             left += width
         title = f"{cost.pack}: {whole:.1f} ms per frame, {cost.best.batch} at once, {cost.faces:.1f} faces per frame"
         axes.set_title(title, fontsize=9, loc="left")

@@ -64,6 +64,7 @@ class Comparison:
         theirs: The same for the other tool, in the same order.
         our_faces: Faces that ours found, or embedded, in one repetition.
         their_faces: The same for the other tool.
+        remark: What else is worth knowing.
         missing: Why it was not measured; empty where it was.
     """
 
@@ -75,6 +76,7 @@ class Comparison:
     theirs: list[float] = field(default_factory=list)
     our_faces: int = 0
     their_faces: int = 0
+    remark: str = ""
     missing: str = ""
 
     @property

@@ -20,10 +20,11 @@ Ratios are formed within each turn. Figures are medians with the middle half of 
 - **DeepFace**: `DeepFace.extract_faces(frame, detector_backend="retinaface")`, then for each face
   `DeepFace.represent(face, model_name="ArcFace", detector_backend="skip")`, on its ONNX engine. Ours has the same two
   files. Their architecture is DeepFace's own, their weights are random, for the real ones cannot be had without a
-  network; so no face comes out. To have both go on with the same work, each runs its detector to the end, from the
-  frame to the suppression of doubles, and is then told where the faces are: each cuts, aligns and embeds the same
-  faces in its own way. Ours gets all frames of a turn at once, and embeds no mirror images here. DeepFace pads a frame
-  by half on each side and scales the whole to 1820x1024 pixels, so that the frame itself becomes 910x512.
+  network; so boxes come out, but no faces. To have both go on with the same work, each runs its detector to the end,
+  with DeepFace's threshold of 0.9, from the frame to the suppression of doubles, and is then told where the faces are:
+  each cuts, aligns and embeds the same faces in its own way, and ours judges them too. Ours gets all frames of a turn
+  at once, and embeds no mirror images here. DeepFace pads a frame by half on each side and scales the whole to
+  1820x1024 pixels, so that the frame itself becomes 910x512.
 - **mtcnn**: both search whole frames, not shrunk, for faces from 20 px on, with the package's thresholds. *fast* is
   what the bundled pack runs, *exact* is held to the package's own faces by the tests.
 - **dlib**: aligned chips to descriptors, no mirror images; its best way, all chips in one call.
@@ -37,8 +38,7 @@ else, on the very tensors that the engine had given to its networks in a run bef
 take turns. The promise is about the batch size at which the engine is fastest."""
 
 HOW_SIZES = """\
-From the picture to boxes and landmarks, no embedder; the random weights of the R50 graph find no face, which saves the
-suppression. *published* is what the README of a RetinaFace server (ResNet50, PyTorch) says about an Intel i9-14900K, a
+From the picture to boxes and landmarks, no embedder; the weights of the R50 graph are random, and what it finds is no face. *published* is what the README of a RetinaFace server (ResNet50, PyTorch) says about an Intel i9-14900K, a
 desktop processor with 24 cores: another machine, for orientation only. One measurement only where it takes over ten seconds."""
 
 
@@ -225,7 +225,8 @@ def sections(speed: Speed, chart: str | None = None) -> list[str]:
     """
     parts: list[str] = []
     if speed.comparisons is not None:
-        parts += ["## Against other tools", comparison_table(speed.comparisons), HOW_COMPARED]
+        remarks = [f"- {one.what}: {one.remark}." for one in speed.comparisons if one.remark]
+        parts += ["## Against other tools", comparison_table(speed.comparisons), HOW_COMPARED, "\n".join(remarks)]
     if speed.packs is not None:
         parts += ["## What the engine adds to its networks", bare_table(speed.packs), HOW_BARE]
         parts += [f"{cost.pack}: {cost.remark}." for cost in speed.packs if cost.remark]
