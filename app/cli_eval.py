@@ -10,8 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from app.cli_base import plain_errors, print_json
-from app.config import load_settings
+from app.cli_base import load_cli_settings, plain_errors, print_json
 from app.errors import InvalidInputError
 from app.services.evaluate import EvalReport, eval_engine, evaluate_folder, save
 from app.services.models.choose import model_files
@@ -34,7 +33,7 @@ def eval_command(folder: Path, name: str | None, plot: Path | None, keep: bool, 
     Tells how many pairs of one person are found where 1 in 100, 1000 and 10000 pairs of strangers pass, and the best
     threshold.
     """
-    settings = load_settings()
+    settings = load_cli_settings()
     console = Console(stderr=True)
     with console.status("Looking for faces...") as status:
         report = evaluate_folder(

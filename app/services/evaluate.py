@@ -14,6 +14,7 @@ from app.domain import Face, FloatArray, Image
 from app.errors import InvalidInputError, MediaError, TooLargeError
 from app.pixels import decode_image
 from app.services.models.choose import choose, model_files, named_pack
+from app.services.models.engines import runtime_options
 from app.vision import FaceEngine, ModelFiles, Pack
 from app.vision.calibration import Calibration, save_calibration
 from app.vision.evaluate import Evaluation, evaluate, pair_distances
@@ -142,6 +143,7 @@ def eval_engine(settings: Settings, name: str | None) -> FaceEngine:
     return FaceEngine(
         pack,
         model_files(settings),
+        runtime=runtime_options(settings),
         detection_size=settings.detection_size,
         confidence=settings.face_confidence_threshold,
         min_face_size=settings.min_face_size,
