@@ -12,7 +12,7 @@ from rich.table import Table
 
 from app.cli_base import load_cli_settings, plain_errors, print_json, stop
 from app.services.models.choose import model_files
-from app.services.models.importing import Candidate, import_file, inspect_file
+from app.services.models.importing import Candidate, Imported, import_file, inspect_file
 from app.services.models.listing import list_models, list_packs
 
 _CHECKSUM_DIGITS = 12
@@ -34,8 +34,9 @@ def import_command(file: Path, name: str | None, yes: bool) -> None:
     candidate = inspect_file(files, file, name)
     _show(candidate)
     _ask(candidate, yes)
-    manifest = import_file(files, candidate)
-    click.echo(f"Imported as {manifest.name}.")
+    imported = import_file(files, candidate)
+    _show_report(imported)
+    click.echo(f"Imported as {imported.manifest.name}.")
     ready = [pack.name for pack in list_packs(files) if pack.complete]
     click.echo(f"Packs that can be used now: {', '.join(ready)}.")
 
@@ -51,6 +52,18 @@ def _show(candidate: Candidate) -> None:
         ("licence", file.licence),
     ):
         click.echo(f"  {label:8} {value}")
+
+
+def _show_report(imported: Imported) -> None:
+    report = imported.report
+    if report is None:
+        return
+    click.echo(
+        f"Tried out as {report.pack}: pictures of one person are at most {report.same_farthest:.3f} apart, of two people at "
+        f"least {report.other_nearest:.3f}; points are {report.point_error:.2f} eye distances off."
+    )
+    if report.remark:
+        click.echo(f"Note: {report.remark}")
 
 
 def _ask(candidate: Candidate, yes: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli import main
-from tests.networks import toy_scrfd
+from tests.networks import toy_scrfd, toy_yunet
 
 BOX, POINTS = [0.0] * 4, [0.0] * 10
 
@@ -50,6 +50,17 @@ def test_a_pack_becomes_complete(run, shared: Path) -> None:
 
 def _complete(run) -> list[str]:
     return [pack["name"] for pack in json.loads(run("list", "--json").output)["packs"] if pack["complete"]]
+
+
+def test_a_network_that_finds_no_faces_is_refused(run, tmp_path: Path) -> None:
+    path = tmp_path / "blind.onnx"
+    path.write_bytes(toy_yunet(16, BOX, POINTS).SerializeToString())
+    result = run("import", path)
+    assert result.exit_code == 1
+    assert "recognised by what it takes and gives" in result.output
+    assert "finds no face in 10 of 10" in result.output
+    assert "Imported" not in result.output
+    assert _imported(tmp_path) == []
 
 
 def test_research_only_needs_agreement(run, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from app.errors import InvalidInputError, ModelError
 from app.pack_names import FALLBACK
 from app.vision import ModelFiles, Pack
+from app.vision.check import CheckReport, check_pack
 from app.vision.importing.convert import convert
 from app.vision.importing.kinds import KINDS, RESEARCH_ONLY, Kind
 from app.vision.importing.manifest import Manifest, load_manifest, store
@@ -21,8 +23,8 @@ from app.vision.packs import get_pack
 
 logger = logging.getLogger(__name__)
 
-# Tries a pack out with the given files; raises a ModelError with the figures where it is of no use.
-Check = Callable[[Pack, ModelFiles], object]
+# Tries a pack out with the given files.
+Check = Callable[[ModelFiles, Pack], CheckReport]
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,19 @@ class Candidate:
         return tuple(doubts)
 
 
+@dataclass(frozen=True)
+class Imported:
+    """A network that was added.
+
+    Attributes:
+        manifest: What is known about it.
+        report: What it made of two faces, as part of a pack with a bundled network; ``None`` where it was not tried.
+    """
+
+    manifest: Manifest
+    report: CheckReport | None
+
+
 def inspect_file(files: ModelFiles, path: Path, name: str | None = None) -> Candidate:
     """Finds out what a file is; writes nothing and runs nothing.
 
@@ -80,8 +95,10 @@ def inspect_file(files: ModelFiles, path: Path, name: str | None = None) -> Cand
     return Candidate(file, kind, earlier if earlier and earlier.source_sha256 != file.sha256 else None)
 
 
-def import_file(files: ModelFiles, candidate: Candidate, check: Check | None = None) -> Manifest:
+def import_file(files: ModelFiles, candidate: Candidate, check: Check | None = check_pack) -> Imported:
     """Converts a file, tries it out beside what is there already, and keeps it when it is of use.
+
+    Where the weights do not tell which variant of a network they are of, the one is kept that sees faces best.
 
     Args:
         files: Where imported networks lie.
@@ -93,40 +110,64 @@ def import_file(files: ModelFiles, candidate: Candidate, check: Check | None = N
 
     Raises:
         InvalidInputError: The file cannot be run.
-        ModelError: It can, but does not tell people apart; or it cannot be written.
+        ModelError: It can, but does not tell people apart, and the message has the figures; or it cannot be written.
     """
-    converted = convert(candidate.file, candidate.kind)
+    variants: tuple[str | None, ...] = candidate.file.variants or (None,)
+    with _staging(files.imported) as staging:
+        tries = [
+            _try(files, candidate, variant, staging / str(number), check) for number, variant in enumerate(variants)
+        ]
+        number, best = min(enumerate(tries), key=lambda one: _rank(one[1].report))
+        if best.report is not None:
+            best.report.require()
+        for ending in (".onnx", ".json"):
+            name = f"{best.manifest.name}{ending}"
+            (staging / str(number) / name).replace(files.imported / name)
+    logger.info("model imported", extra={"model": best.manifest.name, "sha256": best.manifest.source_sha256})
+    return best
+
+
+def _rank(report: CheckReport | None) -> tuple[bool, float]:
+    return (False, 0.0) if report is None else (not report.passed, report.point_error)
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A folder beside the imported networks that is gone afterwards."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=folder, prefix=".import-"))
+    except OSError as error:
+        raise ModelError("The folder of imported models cannot be written to; is the disk full?") from error
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _try(files: ModelFiles, candidate: Candidate, variant: str | None, folder: Path, check: Check | None) -> Imported:
+    """Converts a file into a folder of its own and tries it out there."""
+    file = candidate.file
+    converted = convert(file, candidate.kind, variant)
     manifest = Manifest(
         name=candidate.kind.name,
         kind=candidate.kind.role,
         sha256=sha256(converted.model).hexdigest(),
         size=len(converted.model),
-        licence=candidate.file.licence,
-        source=candidate.file.source,
-        source_file=candidate.file.path.name,
-        source_sha256=candidate.file.sha256,
-        source_size=candidate.file.size,
+        licence=file.licence,
+        source=file.source,
+        source_file=file.path.name,
+        source_sha256=file.sha256,
+        source_size=file.size,
         dimension=converted.dimension,
         batch=converted.batch,
-        layout=candidate.file.layout,
-        normalises=candidate.file.normalises,
-        variant=candidate.file.variant,
+        layout=file.layout,
+        normalises=file.normalises,
+        variant=variant,
     )
-    try:
-        files.imported.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=files.imported, prefix=".import-"))
-    except OSError as error:
-        raise ModelError("The folder of imported models cannot be written to; is the disk full?") from error
-    try:
-        store(staging, manifest, converted.model)
-        if check is not None:
-            check(trial_pack(candidate.kind), replace(files, imported=staging))
-        for ending in (".onnx", ".json"):
-            (staging / f"{manifest.name}{ending}").replace(files.imported / f"{manifest.name}{ending}")
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    logger.info("model imported", extra={"model": manifest.name, "sha256": manifest.source_sha256})
-    return manifest
+    store(folder, manifest, converted.model)
+    report = check(replace(files, imported=folder), trial_pack(candidate.kind)) if check else None
+    return Imported(manifest, report)
 
 
 def trial_pack(kind: Kind) -> Pack:

@@ -2,8 +2,7 @@
 
 Its numbers are read as InsightFace does it (``python-package/insightface/model_zoo/scrfd.py``). That code misses faces
 that fill more than two fifths of a picture (insightface#1518), for it enlarges every picture to 640 pixels and the
-network was trained on smaller faces. Nothing is enlarged here, and pictures in which a face of that size can be are
-looked at a second time at half the size, which takes a quarter more time.
+network was trained on smaller faces. Nothing is enlarged here, and large pictures are looked at again at half the size.
 """
 
 from __future__ import annotations
@@ -11,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from app.domain import FloatArray, Image
+from app.domain import FloatArray
 from app.vision.detectors.anchors import Candidates, above, anchor_grid, decode_distances, merge
 from app.vision.detectors.one_shot import OneShotDetector
 from app.vision.letterbox import PixelFormat
@@ -25,9 +23,7 @@ STRIDES = (8, 16, 32)
 ANCHORS_PER_CELL = 2
 
 _OVERLAP = 0.4
-_TRUSTED = 256  # two fifths of 640: longer side in pixels up to which faces are found
-_HALF = 2
-_LARGE = 0.75 * _TRUSTED  # what the second look may add; below, the first one is the sharper
+_TRUSTED = 256  # two fifths of 640
 
 
 class ScrfdDetector(OneShotDetector):
@@ -44,37 +40,7 @@ class ScrfdDetector(OneShotDetector):
         Raises:
             ModelError: The graph cannot be loaded.
         """
-        super().__init__(model, PIXELS, decode, overlap=_OVERLAP, batch=batch, runtime=runtime)
-
-    def _candidates(self, images: Sequence[Image], confidence: float) -> Candidates | None:
-        """Both looks together; the better box of a face that both find survives the suppression."""
-        found = super()._candidates(images, confidence)
-        large = [index for index, image in enumerate(images) if max(image.shape[:2]) > _TRUSTED]
-        again = super()._candidates([_halve(images[index]) for index in large], confidence)
-        if found is None or again is None:
-            return found
-        factors = np.array([_factors(images[index]) for index in large], np.float32)[again.picture]
-        boxes = np.asarray(again.boxes * np.tile(factors, 2), np.float32)
-        kept = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) >= _LARGE)
-        # between pixel centres: centre 0 of the half picture lies half a pixel into the whole one
-        points = np.asarray((again.points + 0.5) * factors[:, None] - 0.5, np.float32)
-        places = np.array(large, np.int64)[again.picture]
-        return merge([found, Candidates(places[kept], boxes[kept], points[kept], again.scores[kept])])
-
-
-def _halved(image: Image) -> tuple[int, int]:
-    height, width = (max(1, round(side / _HALF)) for side in image.shape[:2])
-    return width, height
-
-
-def _halve(image: Image) -> Image:
-    return np.asarray(cv2.resize(image, _halved(image), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _factors(image: Image) -> tuple[float, float]:
-    """What x and y of the half picture are multiplied by; not quite 2 where a side is odd."""
-    width, height = _halved(image)
-    return image.shape[1] / width, image.shape[0] / height
+        super().__init__(model, PIXELS, decode, overlap=_OVERLAP, trusted=_TRUSTED, batch=batch, runtime=runtime)
 
 
 def decode(outputs: Sequence[FloatArray], height: int, width: int, confidence: float) -> Candidates:

@@ -40,19 +40,20 @@ class Converted:
     dimension: int
 
 
-def convert(file: Recognised, kind: Kind) -> Converted:
+def convert(file: Recognised, kind: Kind, variant: str | None = None) -> Converted:
     """Makes the graph that is kept.
 
     Args:
         file: What was recognised.
         kind: One of its kinds.
+        variant: One of its variants, where it has some.
 
     Raises:
         InvalidInputError: The file cannot be run, or is bound to one size of picture.
     """
     if file.format == "pth":
-        variant = retinaface_mobile_graph.VARIANTS[file.variant or ""]
-        built = retinaface_mobile_graph.build_onnx(read_state_dict(file.path), variant)
+        network = retinaface_mobile_graph.VARIANTS[variant or file.variants[0]]
+        built = retinaface_mobile_graph.build_onnx(read_state_dict(file.path), network)
         _check_finite(_run(built, [_noise((2, 3, *_SIDES))]))
         return Converted(built, _FREE_BATCH, 0)
     model = read_graph(file.path.read_bytes())

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from app.vision.detectors.retinaface_mobile_graph import VARIANTS
-
 Role = Literal["detector", "embedder"]
 
 UNKNOWN_SOURCE = "unknown; this file is not one that this program knows"
@@ -103,5 +101,3 @@ KNOWN_FILES = {
         "insightface-arcface", f"{_INSIGHTFACE}, buffalo_s, w600k_mbf.onnx", RESEARCH_ONLY
     ),
 }
-
-DEFAULT_VARIANT = next(iter(VARIANTS))

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from app.errors import InvalidInputError
-from app.vision.detectors.retinaface_mobile_graph import is_retinaface_mobile
+from app.vision.detectors.retinaface_mobile_graph import VARIANTS, is_retinaface_mobile
 from app.vision.detectors.yunet import OUTPUT_NAMES as YUNET_OUTPUTS
 from app.vision.importing.graphs import Shape, Signature, read_graph, signature
-from app.vision.importing.kinds import DEFAULT_VARIANT, KINDS, KNOWN_FILES, Kind
+from app.vision.importing.kinds import KINDS, KNOWN_FILES, Kind
 from app.vision.importing.pickles import read_state_dict
 
 MAX_BYTES = 1024**3  # the largest known file, an ArcFace of 100 layers, has a quarter of it
@@ -36,7 +36,7 @@ class Recognised:
         known: Whether it is a published file, byte by byte.
         layout: Order of the input's axes.
         normalises: Whether the graph takes pixels of 0..255 and scales them itself.
-        variant: Where a network has several, which one.
+        variants: Where a network has several, which ones it can be.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class Recognised:
     known: bool
     layout: Literal["nhwc", "nchw"] = "nchw"
     normalises: bool = False
-    variant: str | None = None
+    variants: tuple[str, ...] = ()
 
 
 def recognise(path: Path) -> Recognised:
@@ -125,7 +125,7 @@ def _weights(path: Path, size: int, checksum: str) -> Recognised:
         source=known.source if known else kind.source,
         licence=known.licence if known else kind.licence,
         known=known is not None,
-        variant=(known.variant if known else None) or DEFAULT_VARIANT,
+        variants=(known.variant,) if known and known.variant else tuple(VARIANTS),
     )
 
 

@@ -13,6 +13,7 @@ from app.services.models.importing import import_file, inspect_file, trial_pack
 from app.services.models.listing import list_models, list_packs
 from app.vision import FaceEngine, ModelFiles, Pack, get_pack
 from app.vision.build import build_detector, build_embedder
+from app.vision.check import CheckReport
 from app.vision.importing.kinds import KINDS
 from app.vision.runtime import RuntimeOptions
 from tests.networks import toy_embedder, toy_scrfd, toy_yunet
@@ -46,16 +47,21 @@ def test_a_file_becomes_a_part(files: ModelFiles, tmp_path: Path, name: str) -> 
     assert candidate.kind.name == name
     tried: list[str] = []
 
-    def check(pack: Pack, staged: ModelFiles) -> None:
+    def check(staged: ModelFiles, pack: Pack) -> CheckReport:
         tried.append(pack.name)
         assert not (files.imported / f"{name}.onnx").exists()
         _build(pack, name, staged)
+        return _report(pack)
 
-    manifest = import_file(files, candidate, check)
+    manifest = import_file(files, candidate, check).manifest
     assert tried == [trial_pack(KINDS[name]).name]
     assert manifest.source_file == "given.onnx"
     assert sorted(path.name for path in files.imported.iterdir()) == [f"{name}.json", f"{name}.onnx"]
     _build(trial_pack(KINDS[name]), name, files)
+
+
+def _report(pack: Pack, *, point_error: float = 0.05, problems: tuple[str, ...] = ()) -> CheckReport:
+    return CheckReport(pack.name, point_error, 0.1, 0.8, 0.9, 0.5, 0.5, None, problems)
 
 
 def _build(pack: Pack, name: str, files: ModelFiles) -> None:
@@ -75,15 +81,33 @@ def test_weights_of_pytorch_become_a_detector(files: ModelFiles, tmp_path: Path)
     from tests.retinaface_torch import random_retinaface
 
     torch.save(random_retinaface(0.1).state_dict(), tmp_path / "weights.pth")
-    manifest = import_file(files, inspect_file(files, tmp_path / "weights.pth"))
+    manifest = import_file(files, inspect_file(files, tmp_path / "weights.pth"), None).manifest
     assert (manifest.name, manifest.variant) == ("retinaface-mobile", "Pytorch_Retinaface")
-    _detector = build_detector(get_pack("retinaface-mobile"), files, RuntimeOptions())
-    assert len(_detector.detect([np.zeros((64, 64, 3), np.uint8)], min_face_size=20, confidence=0.999)) == 1
+    detector = build_detector(get_pack("retinaface-mobile"), files, RuntimeOptions())
+    assert len(detector.detect([np.zeros((64, 64, 3), np.uint8)], min_face_size=20, confidence=0.999)) == 1
+
+
+def test_the_variant_that_sees_faces_best_is_kept(files: ModelFiles, tmp_path: Path, shared: Path) -> None:
+    # the same weights, but no longer a file that is known
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    weights = torch.load(shared / "models" / "retinaface_mobilenet025.pth", map_location="cpu", weights_only=True)
+    torch.save(weights, tmp_path / "again.pth")
+    candidate = inspect_file(files, tmp_path / "again.pth")
+    assert not candidate.file.known
+    assert len(candidate.file.variants) == 2
+    imported = import_file(files, candidate)
+    assert imported.manifest.variant == "Face-Detector-1MB"
+    assert imported.report is not None
+    assert imported.report.point_error < 0.15
+    assert sorted(path.name for path in files.imported.iterdir()) == [
+        "retinaface-mobile.json",
+        "retinaface-mobile.onnx",
+    ]
 
 
 def test_what_fails_the_check_leaves_no_trace(files: ModelFiles, tmp_path: Path) -> None:
-    def refuse(_pack: Pack, _files: ModelFiles) -> None:
-        raise ModelError("The same person is at 0.9, two people at 0.8.")
+    def refuse(_files: ModelFiles, pack: Pack) -> CheckReport:
+        return _report(pack, problems=("One person is at 0.9, two people at 0.8.",))
 
     candidate = inspect_file(files, _file(tmp_path, MODELS["mobilefacenet"]))
     with pytest.raises(ModelError, match=r"0\.9"):
@@ -92,10 +116,10 @@ def test_what_fails_the_check_leaves_no_trace(files: ModelFiles, tmp_path: Path)
 
 
 def test_a_failed_replacement_keeps_what_was_there(files: ModelFiles, tmp_path: Path) -> None:
-    first = import_file(files, inspect_file(files, _file(tmp_path, MODELS["mobilefacenet"])))
+    first = import_file(files, inspect_file(files, _file(tmp_path, MODELS["mobilefacenet"])), None).manifest
 
-    def refuse(_pack: Pack, _files: ModelFiles) -> None:
-        raise ModelError("No.")
+    def refuse(_files: ModelFiles, pack: Pack) -> CheckReport:
+        return _report(pack, problems=("No.",))
 
     other = _file(tmp_path, MODELS["sface"], "other.onnx")
     candidate = inspect_file(files, other, "mobilefacenet")
@@ -107,7 +131,7 @@ def test_a_failed_replacement_keeps_what_was_there(files: ModelFiles, tmp_path: 
 
 def test_replacing_an_embedder_is_asked_about(files: ModelFiles, tmp_path: Path) -> None:
     path = _file(tmp_path, MODELS["mobilefacenet"])
-    import_file(files, inspect_file(files, path))
+    import_file(files, inspect_file(files, path), None)
     assert inspect_file(files, path).doubts == ()  # the same file again
     (doubt,) = inspect_file(files, _file(tmp_path, MODELS["sface"], "other.onnx"), "mobilefacenet").doubts
     assert "cannot be compared" in doubt
@@ -133,7 +157,7 @@ def test_lists_what_is_here(files: ModelFiles, tmp_path: Path) -> None:
     assert not before["yunet-mobilefacenet"].complete
     assert "models import" in (before["yunet-mobilefacenet"].missing or "")
     for name in ("yunet", "mobilefacenet"):
-        import_file(files, inspect_file(files, _file(tmp_path, MODELS[name])))
+        import_file(files, inspect_file(files, _file(tmp_path, MODELS[name])), None)
     after = {row.name: row for row in list_packs(files)}
     assert after["yunet-mobilefacenet"].complete
     assert not after["retinaface-mobile"].complete
@@ -150,7 +174,9 @@ def test_shared_files_make_packs_that_know_people(
         candidate = inspect_file(files, shared / "models" / name)
         assert candidate.file.known
         assert candidate.doubts == ()
-        import_file(files, candidate)
+        report = import_file(files, candidate).report
+        assert report is not None
+        assert report.passed
     darker = (astronaut * 0.6).astype(np.uint8)
     for name in ("yunet-mobilefacenet", "retinaface-mobile", "yunet+dlib-resnet-v1"):
         pack = get_pack(name)
