@@ -7,11 +7,10 @@ several pictures at once, and only what passes the threshold is decoded. On the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from app.domain import Detection, FloatArray, Image
 from app.vision.detectors.anchors import (
@@ -24,7 +23,7 @@ from app.vision.detectors.anchors import (
     pick_faces,
 )
 from app.vision.files import ModelFiles
-from app.vision.letterbox import Letterbox, PixelFormat
+from app.vision.letterbox import Letterbox, PixelFormat, Tensor
 from app.vision.reference_weights import load_retinaface
 from app.vision.runtime import OnnxSession, RuntimeOptions
 
@@ -38,8 +37,9 @@ _PIXEL = 1.0
 
 # The coarsest map has a cell per 32 pixels, but the network rounds up itself; less padding is less work.
 _STRIDE = 8
-# Pixels of one run. More is not quicker on a processor, and memory grows with it.
+# Pixels of one run. More is not quicker on a processor, and memory grows with it; a GPU wants more to do.
 _BATCH_PIXELS = 2**20
+_ACCELERATED_PIXELS = 2**23
 
 
 class RetinaFaceDetector:
@@ -55,10 +55,13 @@ class RetinaFaceDetector:
         Raises:
             ModelError: The weights are missing, damaged or of another network.
         """
-        self._session = OnnxSession(load_retinaface(files), runtime=runtime, blocked_layout=True, example=_example)
+        self._session = OnnxSession(
+            lambda: load_retinaface(files), runtime=runtime, blocked_layout=True, example=_example
+        )
         self._input = self._session.input_names[0]
         pixels = PixelFormat(layout="nhwc", floating=False)
-        self._letterbox = Letterbox(pixels, stride=_STRIDE, max_pixels=_BATCH_PIXELS)
+        limit = _ACCELERATED_PIXELS if self._session.accelerated else _BATCH_PIXELS
+        self._letterbox = Letterbox(pixels, stride=_STRIDE, max_pixels=limit)
 
     @property
     def seconds(self) -> float:
@@ -84,8 +87,8 @@ class RetinaFaceDetector:
                 faces[index] = mine
         return faces
 
-    def _run(self, pixels: npt.NDArray[np.uint8]) -> list[FloatArray]:
-        return self._session.run({self._input: pixels})
+    def _run(self, tensors: Iterator[Tensor]) -> Iterator[list[FloatArray]]:
+        return self._session.run_all({self._input: tensor} for tensor in tensors)
 
 
 def _example() -> Image:

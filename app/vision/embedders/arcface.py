@@ -31,7 +31,10 @@ def arcface_embedder(files: ModelFiles, runtime: RuntimeOptions, *, flip: bool, 
     Raises:
         ModelError: The weights are missing, damaged or of another network.
     """
-    model = load_arcface(files, runtime)
+
+    def model() -> bytes:
+        return load_arcface(files, runtime)
+
     if compatible:
         return CompatibleEmbedder(COMPATIBLE_SPEC, model, runtime=runtime)
     return OnnxEmbedder(SPEC, model, flip=flip, runtime=runtime)

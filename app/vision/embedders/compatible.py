@@ -9,7 +9,6 @@ is black without being painted.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -20,7 +19,7 @@ from app.domain import Detection, FloatArray, Image
 from app.errors import InvalidInputError
 from app.vision.embedders.onnx_embedder import EmbedderSpec, OnnxEmbedder
 from app.vision.parts import Chip
-from app.vision.runtime import RuntimeOptions
+from app.vision.runtime import Model, RuntimeOptions
 
 Corners = tuple[int, int, int, int]
 
@@ -31,7 +30,7 @@ class CompatibleEmbedder(OnnxEmbedder):
     Chips are ``float32`` (size, size, 3) RGB, 0..1.
     """
 
-    def __init__(self, spec: EmbedderSpec, model: bytes | Path, *, runtime: RuntimeOptions | None = None) -> None:
+    def __init__(self, spec: EmbedderSpec, model: Model, *, runtime: RuntimeOptions | None = None) -> None:
         """Loads the network.
 
         Args:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from app.errors import InvalidInputError, ModelError
 from app.vision.align import align
 from app.vision.embedders.blanks import blank_chips
 from app.vision.parts import Chip, to_unit_length
-from app.vision.runtime import OnnxSession, RuntimeOptions
+from app.vision.runtime import Model, OnnxSession, RuntimeOptions
 
 # Where ArcFace and its kin want the landmarks in a chip of 112x112 (InsightFace, recognition/common/face_align.py).
 ARCFACE_TEMPLATE: FloatArray = np.array(
@@ -63,7 +62,7 @@ class OnnxEmbedder:
     """
 
     def __init__(
-        self, spec: EmbedderSpec, model: bytes | Path, *, flip: bool = False, runtime: RuntimeOptions | None = None
+        self, spec: EmbedderSpec, model: Model, *, flip: bool = False, runtime: RuntimeOptions | None = None
     ) -> None:
         """Loads the network.
 
