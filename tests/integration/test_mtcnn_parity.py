@@ -117,11 +117,11 @@ def test_same_faces_as_the_package(comparison: Comparison, models_cache: Path):
     ours = comparison.only("packaged/")
     counts = [len(ours.faces[f"packaged/{name}"]) for name in ("astronaut", "grace_hopper", "both", "mirrored")]
     assert counts == [1, 1, 2, 1]
-    assert_same_faces(MtcnnDetector(models_cache), ours)
+    assert_same_faces(MtcnnDetector(models_cache, variant="exact"), ours)
 
 
 @pytest.mark.usefixtures("shared")
 def test_same_faces_as_the_package_on_shared_pictures(comparison: Comparison, models_cache: Path):
     theirs = comparison.only("shared/")
     assert sum(map(len, theirs.faces.values())) > 20
-    assert_same_faces(MtcnnDetector(models_cache), theirs)
+    assert_same_faces(MtcnnDetector(models_cache, variant="exact"), theirs)

@@ -6,59 +6,90 @@ the third refines the rest and finds five points of each face.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from app.domain import BoundingBox, Detection, FloatArray, Image
 from app.vision.boxes import Boxes, square, suppress
+from app.vision.detectors import mtcnn_pyramid as pyramid
 from app.vision.detectors import mtcnn_stages as stages
-from app.vision.detectors.mtcnn_graph import NetName
-from app.vision.detectors.mtcnn_stages import Floats, Level
-from app.vision.detectors.mtcnn_weights import load_net
-from app.vision.runtime import OnnxSession, RuntimeOptions, available_cores, worker_pool
+from app.vision.detectors.mtcnn_nets import MtcnnNets
+from app.vision.detectors.mtcnn_pyramid import Strip
+from app.vision.detectors.mtcnn_stages import Hits
+from app.vision.runtime import RuntimeOptions, available_cores, worker_pool
 
-# The package's defaults for the first two nets; the third's threshold is the caller's ``confidence``.
-_PNET_THRESHOLD = 0.6
+VariantName = Literal["fast", "exact"]
+
+# The package's defaults; the third net's threshold is the caller's ``confidence``.
 _RNET_THRESHOLD = 0.7
 _LEVEL_OVERLAP = 0.5
 _OVERLAP = 0.7
 
-_NETS: tuple[NetName, ...] = ("pnet", "rnet", "onet")
+_RNET_SIDE, _ONET_SIDE = 24, 48
 # Pixels of crops per run of a net: beyond this, speed stays the same and memory grows.
 _BATCH_PIXELS = 128 * 24 * 24
 
+# What map() is: either it itself, or that of a pool of threads.
+Spread = Callable[..., Iterator[Any]]
 
-class MtcnnDetector:
-    """Finds faces and five points of each, the same ones as the ``mtcnn`` package on TensorFlow.
 
-    Levels of the pyramid and batches of crops are spread over threads, each of which runs a net on one core: nets as
-    small as these do not share out well inside. Safe to use from several threads at once, but, like every owner of
-    threads, to be made after a fork and not before.
+@dataclass(frozen=True)
+class _Variant:
+    """What is looked at less closely.
+
+    Attributes:
+        coarse_above: On levels of more pixels than this the first net leaves out every other row and column of windows.
+        threshold: That of the first net; the package's default is 0.6.
     """
 
-    def __init__(self, cache_dir: Path, *, runtime: RuntimeOptions | None = None) -> None:
+    coarse_above: float
+    threshold: float
+
+
+_VARIANTS: dict[VariantName, _Variant] = {
+    "exact": _Variant(coarse_above=math.inf, threshold=0.6),
+    "fast": _Variant(coarse_above=30_000, threshold=0.7),
+}
+
+
+class MtcnnDetector:
+    """Finds faces and five points of each.
+
+    The variant ``exact`` finds the same faces as the ``mtcnn`` package on TensorFlow. ``fast`` looks less closely where
+    it costs most.
+
+    Pictures, or where there are few of them strips and batches of crops, are spread over threads. Safe to use from
+    several threads at once, but, like every owner of threads, to be made after a fork and not before.
+    """
+
+    def __init__(
+        self, cache_dir: Path, *, variant: VariantName = "exact", runtime: RuntimeOptions | None = None
+    ) -> None:
         """Loads the nets.
 
         Args:
             cache_dir: Folder where the rebuilt nets are kept.
+            variant: See the class.
             runtime: How nets are run.
 
         Raises:
             ModelError: The weights are missing or damaged.
         """
-        self._pnet, self._rnet, self._onet = (
-            OnnxSession(load_net(cache_dir, name), runtime=runtime, threads=1, blocked_layout=True) for name in _NETS
-        )
+        self._variant = _VARIANTS[variant]
+        self._nets = MtcnnNets(cache_dir, runtime, coarse=self._variant.coarse_above < math.inf)
         self._workers = (runtime and runtime.threads) or available_cores()
         self._pool = worker_pool(self._workers)
 
     @property
     def seconds(self) -> float:
         """Wall time so far during which a net was at work."""
-        return self._pnet.seconds + self._rnet.seconds + self._onet.seconds
+        return self._nets.seconds
 
     def detect(
         self, images: Sequence[Image], *, min_face_size: int | Sequence[int], confidence: float
@@ -70,7 +101,7 @@ class MtcnnDetector:
             min_face_size: Side in pixels of the smallest face to look for, for all pictures or for each. Time falls
                 with its square. Below 12, which is what the first net sees, it is taken as 12.
             confidence: Faces *above* this score of the last net are kept, 0..1; the package's default is 0.8. The
-                first two nets keep the package's thresholds, 0.6 and 0.7.
+                second net keeps the package's threshold, 0.7.
 
         Returns:
             For each picture its faces, most certain first. Boxes and points are in the picture's pixels and may reach
@@ -79,77 +110,89 @@ class MtcnnDetector:
         Raises:
             ModelError: A net fails.
         """
-        if not images:
-            return []
         sizes = [min_face_size] * len(images) if isinstance(min_face_size, int) else min_face_size
-        pictures = [image.astype(np.float32) for image in images]
-        proposals = self._propose(pictures, [max(size, stages.WINDOW) for size in sizes])
-        return self._finish(pictures, self._refine(pictures, proposals), confidence)
-
-    def _propose(self, pictures: Sequence[FloatArray], sizes: Sequence[int]) -> list[Boxes]:
-        """First net: square boxes (n, 4) for each picture."""
-        plans = [
-            stages.pyramid(pixels.shape[1], pixels.shape[0], size) for pixels, size in zip(pictures, sizes, strict=True)
+        finds = [
+            _Find(self._nets, self._variant, image, max(size, pyramid.WINDOW), confidence)
+            for image, size in zip(images, sizes, strict=True)
         ]
-        tasks = [(pixels, level) for pixels, plan in zip(pictures, plans, strict=True) for level in plan]
-        found = self._pool.map(self._propose_level, *zip(*tasks, strict=True)) if tasks else iter(())
-        proposals = []
-        for plan in plans:
-            parts = [next(found) for _ in plan]
-            boxes = np.concatenate([np.empty((0, 4)), *(part[0] for part in parts)])
-            scores = np.concatenate([np.empty(0), *(part[1] for part in parts)])
-            proposals.append(square(boxes[suppress(boxes, scores, _OVERLAP)]))
-        return proposals
-
-    def _propose_level(self, pixels: FloatArray, level: Level) -> tuple[Boxes, Floats]:
-        offsets, logit = self._pnet.run({"pixels": stages.shrink(pixels, level)[None]})
-        boxes, scores = stages.propose(logit[0], offsets[0], _PNET_THRESHOLD, level.scale)
-        kept = suppress(boxes, scores, _LEVEL_OVERLAP)
-        return boxes[kept], scores[kept]
-
-    def _refine(self, pictures: Sequence[FloatArray], proposals: Sequence[Boxes]) -> list[Boxes]:
-        """Second net: fewer and better square boxes (n, 4) for each picture."""
-        offsets, logit = self._run(self._rnet, 24, pictures, proposals)
-        refined = []
-        for boxes, shifts, scores in zip(
-            proposals, *_split(proposals, offsets, stages.probability(logit)), strict=True
-        ):
-            sure = scores > _RNET_THRESHOLD
-            moved = stages.refine(boxes[sure], shifts[sure])
-            refined.append(square(moved[suppress(moved, scores[sure], _OVERLAP)]))
-        return refined
-
-    def _finish(
-        self, pictures: Sequence[FloatArray], refined: Sequence[Boxes], confidence: float
-    ) -> list[list[Detection]]:
-        """Third net: the faces."""
-        offsets, landmarks, logit = self._run(self._onet, 48, pictures, refined)
-        pieces = _split(refined, offsets, landmarks, stages.probability(logit))
-        faces = []
-        for boxes, shifts, marks, scores in zip(refined, *pieces, strict=True):
-            sure = scores > confidence
-            points = stages.place_landmarks(boxes[sure], marks[sure]).astype(np.float32)
-            moved = stages.refine(boxes[sure], shifts[sure])
-            kept = suppress(moved, scores[sure], _OVERLAP, measure="min")
-            faces.append([_detection(moved[i], points[i], scores[sure][i]) for i in kept])
-        return faces
-
-    def _run(
-        self, net: OnnxSession, side: int, pictures: Sequence[FloatArray], boxes: Sequence[Boxes]
-    ) -> list[FloatArray]:
-        """Runs a net over the crops of all pictures; its outputs are stacked in the pictures' order."""
-        crops = np.concatenate(list(self._pool.map(stages.crop, pictures, boxes, [side] * len(boxes))))
-        share = -(-len(crops) // self._workers)
-        step = max(1, min(share, _BATCH_PIXELS // side**2))
-        # Without any crop, one empty run tells the shapes of the outputs.
-        batches = [{"pixels": crops[at : at + step]} for at in range(0, max(len(crops), 1), step)]
-        return [np.concatenate(parts) for parts in zip(*self._pool.map(net.run, batches), strict=True)]
+        if len(finds) >= self._workers:
+            return list(self._pool.map(_Find.all, finds, repeat(map), repeat(1)))
+        return [find.all(self._pool.map, self._workers) for find in finds]
 
 
-def _split(groups: Sequence[Boxes], *stacked: FloatArray) -> list[list[FloatArray]]:
-    """Cuts stacked arrays back into one piece per picture."""
-    ends = np.cumsum([len(group) for group in groups])[:-1]
-    return [np.split(array, ends) for array in stacked]
+class _Find:
+    """Finds the faces of one picture."""
+
+    def __init__(self, nets: MtcnnNets, variant: _Variant, image: Image, min_face_size: int, confidence: float) -> None:
+        self._nets = nets
+        self._variant = variant
+        self._image = image
+        self._min_face_size = min_face_size
+        self._confidence = confidence
+
+    def all(self, spread: Spread, workers: int) -> list[Detection]:
+        height, width = self._image.shape[:2]
+        strips = pyramid.plan(width, height, self._min_face_size, self._variant.coarse_above)
+        if not strips:
+            return []
+        rows = pyramid.as_rows(self._image)
+        proposals = self._propose(strips, spread(self._look, repeat(rows), strips))
+        pixels = rows.reshape(height, width, 3)
+        answers = _on_crops(self._nets.refine, pixels, proposals, _RNET_SIDE, spread, workers)
+        refined = self._refine(proposals, answers)
+        answers = _on_crops(self._nets.finish, pixels, refined, _ONET_SIDE, spread, workers)
+        return self._finish(refined, answers)
+
+    def _look(self, rows: FloatArray, strip: Strip) -> Hits:
+        """First net, on one strip: corners are in pixels of the level."""
+        pixels = pyramid.shrink(rows, strip)
+        found = []
+        for left, right in strip.tiles:
+            answers = self._nets.look(pixels[:, left:right], strip.step)
+            hits = stages.find_hits(answers, self._variant.threshold, strip.step)
+            found.append(hits._replace(corners=hits.corners + np.array([left, strip.top])))
+        return stages.join_hits(found)
+
+    def _propose(self, strips: Sequence[Strip], found: Iterator[Hits]) -> Boxes:
+        """Square boxes (n, 4) of what the first net found."""
+        parts = list(found)
+        hits = stages.join_hits(parts)
+        scales = np.repeat([strip.level.scale for strip in strips], [len(part.logits) for part in parts])
+        boxes, scores = stages.propose(hits, scales), stages.probability(hits.logits)
+        kept, end = [], 0
+        for _, level in groupby(zip(strips, parts, strict=True), key=lambda pair: pair[0].number):
+            start, end = end, end + sum(len(part.logits) for _, part in level)
+            kept.append(suppress(boxes[start:end], scores[start:end], _LEVEL_OVERLAP) + start)
+        chosen = np.concatenate(kept)
+        boxes, scores = boxes[chosen], scores[chosen]
+        return square(boxes[suppress(boxes, scores, _OVERLAP)])
+
+    def _refine(self, boxes: Boxes, answers: FloatArray) -> Boxes:
+        """Square boxes (n, 4) of what is left after the second net."""
+        scores = stages.probability(answers[:, -1])
+        sure = scores > _RNET_THRESHOLD
+        moved = stages.refine(boxes[sure], answers[sure, :4])
+        return square(moved[suppress(moved, scores[sure], _OVERLAP)])
+
+    def _finish(self, boxes: Boxes, answers: FloatArray) -> list[Detection]:
+        """What is left after the third net."""
+        scores = stages.probability(answers[:, -1])
+        sure = scores > self._confidence
+        boxes, answers, scores = boxes[sure], answers[sure], scores[sure]
+        points = stages.place_landmarks(boxes, answers[:, 4:-1]).astype(np.float32)
+        moved = stages.refine(boxes, answers[:, :4])
+        kept = suppress(moved, scores, _OVERLAP, measure="min")
+        return [_detection(moved[i], points[i], scores[i]) for i in kept]
+
+
+def _on_crops(
+    net: Callable[[FloatArray], FloatArray], pixels: FloatArray, boxes: Boxes, side: int, spread: Spread, workers: int
+) -> FloatArray:
+    """Runs a net over what is in boxes, shared out evenly."""
+    step = max(1, min(-(-len(boxes) // workers), _BATCH_PIXELS // side**2))
+    # Without any box, one empty run tells the shape of the answers.
+    parts = [boxes[start : start + step] for start in range(0, max(len(boxes), 1), step)]
+    return np.concatenate(list(spread(lambda part: net(stages.crop(pixels, part, side)), parts)))
 
 
 def _detection(box: Boxes, landmarks: FloatArray, score: np.floating[Any]) -> Detection:

@@ -1,82 +1,28 @@
-"""The steps between MTCNN's nets: pyramid, proposals, crops, refinement. Arrays in, arrays out."""
+"""The steps between MTCNN's nets: proposals, crops, refinement. Arrays in, arrays out."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.domain import FloatArray
+from app.domain import FloatArray, IntArray
 from app.vision.boxes import Boxes
+from app.vision.detectors.mtcnn_pyramid import WINDOW
 
 Floats = npt.NDArray[np.floating[Any]]
 
-# The side of the window that the first net looks through, and how far apart two windows are, in pixels of a level.
-WINDOW = 12
-_STRIDE = 2
-# Each level of the pyramid is this much smaller than the one before; the package's default.
-_SHRINK = 0.709
+# The package takes the first net's window as 11 pixels wide, from 2i + 1 to 2i + 12.
+_WINDOW_SIDE = WINDOW - 1
+_WINDOW_START = 1
 # What the nets take as "nothing"; 0 after their normalisation.
 _GREY = 127.5
 # OpenCV's remap takes no destination with 2**15 rows or more.
 _REMAP_ROWS = 2**15 - 1
-
-
-class Level(NamedTuple):
-    """One level of the pyramid of shrunken pictures.
-
-    Attributes:
-        width: In pixels.
-        height: In pixels.
-        scale: By what boxes found in it are divided to lie in the picture.
-    """
-
-    width: int
-    height: int
-    scale: float
-
-
-def pyramid(width: int, height: int, min_face_size: int) -> list[Level]:
-    """Levels for a picture, largest first, as the ``mtcnn`` package plans them.
-
-    The package takes the number of levels from the picture alone and fails where ``min_face_size`` makes the last of
-    them smaller than a window; here the pyramid ends before that.
-
-    Args:
-        width: Width of the picture in pixels.
-        height: Its height.
-        min_face_size: Side of the smallest face to look for, at least :data:`WINDOW`.
-
-    Returns:
-        The levels, none of them smaller than a window; empty where the picture itself is.
-    """
-    if min(height, width) < WINDOW:
-        return []
-    count = round(-(math.log(min(height, width) / WINDOW) / math.log(_SHRINK) + 1))
-    scales = [WINDOW / min_face_size * _SHRINK**number for number in range(count)]
-    # Boxes are divided by the nominal scale, not by the ratio of the rounded sizes: the package's way again.
-    levels = [Level(int(width * scale), int(height * scale), scale) for scale in scales]
-    return [level for level in levels if min(level.width, level.height) >= WINDOW]
-
-
-def shrink(pixels: FloatArray, level: Level) -> FloatArray:
-    """Makes one level by area averaging from the full picture.
-
-    Bytes instead of floats, or levels made from each other or from halves of the picture, would save about two
-    milliseconds at 640x360; but the first net is so touchy that one face in twenty would change sides.
-
-    Args:
-        pixels: ``float32`` (height, width, 3).
-        level: What to make.
-
-    Returns:
-        ``float32`` (level.height, level.width, 3).
-    """
-    shrunk = cv2.resize(pixels, (level.width, level.height), interpolation=cv2.INTER_AREA)
-    return shrunk.astype(np.float32, copy=False)
 
 
 def probability(logit: FloatArray) -> FloatArray:
@@ -91,25 +37,56 @@ def probability(logit: FloatArray) -> FloatArray:
     return certain
 
 
-def propose(logit: FloatArray, offsets: FloatArray, threshold: float, scale: float) -> tuple[Boxes, Floats]:
+class Hits(NamedTuple):
+    """Windows in which the first net sees a face.
+
+    Attributes:
+        corners: Left and top (n, 2) of each window in pixels of what the net saw.
+        offsets: Shifts of the window's corners (4, n) as fractions of its size.
+        logits: How likely a face is (n,); see :func:`probability`.
+    """
+
+    corners: IntArray
+    offsets: FloatArray
+    logits: FloatArray
+
+
+def find_hits(answers: FloatArray, threshold: float, step: int) -> Hits:
     """Reads the first net's maps.
 
     Args:
-        logit: How likely a face is (rows, columns); see :func:`probability`.
-        offsets: Shifts of the window's corners (4, rows, columns) as fractions of its size.
-        threshold: Windows of a probability *above* this are proposals, between 0 and 1.
-        scale: That of the level which the maps belong to.
-
-    Returns:
-        Boxes (n, 4) in pixels of the picture, and their probabilities (n,).
+        answers: Offsets and the logit (5, rows, columns).
+        threshold: Windows of a probability *above* this are hits, between 0 and 1.
+        step: How far apart windows are, in pixels.
     """
-    rows, columns = np.nonzero(logit > math.log(threshold / (1 - threshold)))
-    corner = np.stack([columns, rows], axis=1) * _STRIDE + 1
-    # The package takes the window as 11 pixels wide, from 2i + 1 to 2i + 12.
-    side = WINDOW - 1
-    windows = np.concatenate([corner, corner + side], axis=1)
-    shifted = windows + offsets[:, rows, columns].T * np.float32(side)
-    return shifted / scale, probability(logit[rows, columns])
+    columns = answers.shape[2]
+    flat = answers.reshape(len(answers), -1)
+    places = np.flatnonzero(flat[-1] > math.log(threshold / (1 - threshold)))
+    chosen = flat[:, places]
+    corners = np.stack([places % columns, places // columns], axis=1) * step
+    return Hits(corners, chosen[:-1], chosen[-1])
+
+
+def join_hits(hits: Sequence[Hits]) -> Hits:
+    """Puts hits one after the other."""
+    return Hits(
+        np.concatenate([hit.corners for hit in hits]),
+        np.concatenate([hit.offsets for hit in hits], axis=1),
+        np.concatenate([hit.logits for hit in hits]),
+    )
+
+
+def propose(hits: Hits, scales: Floats) -> Boxes:
+    """Turns hits into boxes (n, 4) in pixels of the picture.
+
+    Args:
+        hits: Corners in pixels of the level.
+        scales: Those of the levels (n,).
+    """
+    corners = hits.corners + _WINDOW_START
+    windows = np.concatenate([corners, corners + _WINDOW_SIDE], axis=1)
+    boxes: Boxes = (windows + hits.offsets.T * np.float32(_WINDOW_SIDE)) / scales[:, None]
+    return boxes
 
 
 def refine(boxes: Boxes, offsets: Floats) -> Boxes:

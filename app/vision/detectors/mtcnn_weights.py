@@ -25,15 +25,16 @@ from app.vision.detectors.mtcnn_graph import NetName, build_net
 from app.vision.weights_cache import load_or_build
 
 # Raise when the graphs that mtcnn_graph makes change.
-_GRAPH_VERSION = "3"
+_GRAPH_VERSION = "4"
 
 
-def load_net(cache_dir: Path, name: NetName) -> bytes:
+def load_net(cache_dir: Path, name: NetName, *, step: int = 2) -> bytes:
     """Gives one net as a serialised ONNX model, from the cache or rebuilt.
 
     Args:
         cache_dir: Folder of the cache.
         name: ``pnet``, ``rnet`` or ``onet``.
+        step: See :func:`app.vision.detectors.mtcnn_graph.build_net`.
 
     Returns:
         The model; inputs and outputs as :func:`app.vision.detectors.mtcnn_graph.build_net` describes them.
@@ -44,7 +45,8 @@ def load_net(cache_dir: Path, name: NetName) -> bytes:
     source = _weights_file(name).read_bytes()
     # The source's checksum is part of the version: another release of the package means another model.
     version = f"{_GRAPH_VERSION}-{hashlib.sha256(source).hexdigest()[:12]}"
-    return load_or_build(cache_dir, f"mtcnn-{name}", version, lambda: build_net(name, read_weights(source)))
+    kind = f"mtcnn-{name}" if step == 2 else f"mtcnn-{name}-step-{step}"
+    return load_or_build(cache_dir, kind, version, lambda: build_net(name, read_weights(source), step=step))
 
 
 def _weights_file(name: NetName) -> Path:

@@ -11,9 +11,9 @@ from app.vision.boxes import overlap
 from app.vision.detectors.mtcnn import MtcnnDetector
 
 
-@pytest.fixture(scope="module")
-def detector(models_cache: Path) -> MtcnnDetector:
-    return MtcnnDetector(models_cache)
+@pytest.fixture(scope="module", params=["fast", "exact"])
+def detector(request: pytest.FixtureRequest, models_cache: Path) -> MtcnnDetector:
+    return MtcnnDetector(models_cache, variant=request.param)
 
 
 def find(detector: MtcnnDetector, image: Image, min_face_size: int = 20, confidence: float = 0.8) -> list[Detection]:

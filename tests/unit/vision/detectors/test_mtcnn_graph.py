@@ -96,30 +96,44 @@ def forward(name: str, arrays: list[FloatArray], pixels: np.ndarray) -> list[np.
 def test_the_graph_computes_the_net(name, shape, blocked: bool):
     arrays = make_arrays(name)
     pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3)).astype(np.float32)
-    session = OnnxSession(build_net(name, arrays), blocked_layout=blocked)
-    outputs = dict(zip(session.output_names, session.run({"pixels": pixels}), strict=True))
+    answers = run(build_net(name, arrays), pixels, blocked=blocked)
     expected = forward(name, arrays, pixels)
-    offsets = outputs["offsets"].transpose(0, 2, 3, 1) if name == "pnet" else outputs["offsets"]
-    np.testing.assert_allclose(offsets, expected[0], atol=2e-5)
-    np.testing.assert_allclose(outputs["logit"], expected[-1][..., 1] - expected[-1][..., 0], atol=2e-5)
+    np.testing.assert_allclose(answers[..., :4], expected[0], atol=2e-5)
+    np.testing.assert_allclose(answers[..., -1], expected[-1][..., 1] - expected[-1][..., 0], atol=2e-5)
     if name == "onet":
-        np.testing.assert_allclose(outputs["landmarks"], expected[1], atol=2e-5)
+        np.testing.assert_allclose(answers[..., 4:-1], expected[1], atol=2e-5)
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.0, 3.0), (-1.0, -0.1)], ids=["0..1", "0..3", "below 0"])
+def run(model: bytes, pixels: np.ndarray, *, blocked: bool = True) -> np.ndarray:
+    """The answers, channels last."""
+    (answers,) = OnnxSession(model, blocked_layout=blocked).run({"pixels": pixels})
+    return np.moveaxis(answers, 1, -1)
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (13, 15), (16, 31), (47, 30)])
+def test_a_coarse_net_leaves_out_every_other_window(shape):
+    arrays = make_arrays("pnet")
+    pixels = np.random.default_rng(1).integers(0, 256, (1, *shape, 3)).astype(np.float32)
+    fine, coarse = run(build_net("pnet", arrays), pixels), run(build_net("pnet", arrays, step=4), pixels)
+    np.testing.assert_allclose(coarse, fine[:, ::2, ::2], atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.0, 1.0), (0.0, 3.0), (-1.0, -0.1), (1.0, 1.0)], ids=["0..1", "0..3", "below 0", "1"]
+)
 def test_slopes_of_one_kind_only(low: float, high: float):
     arrays = make_arrays("pnet")
     for index in (2, 5, 8):
         arrays[index] = np.random.default_rng(index).uniform(low, high, arrays[index].shape).astype(np.float32)
     pixels = np.random.default_rng(1).integers(0, 256, (1, 20, 20, 3)).astype(np.float32)
-    offsets, _ = OnnxSession(build_net("pnet", arrays)).run({"pixels": pixels})
-    np.testing.assert_allclose(offsets.transpose(0, 2, 3, 1), forward("pnet", arrays, pixels)[0], atol=2e-5)
+    answers = run(build_net("pnet", arrays), pixels)
+    np.testing.assert_allclose(answers[..., :4], forward("pnet", arrays, pixels)[0], atol=2e-5)
 
 
 def test_an_empty_batch_gives_empty_answers():
     session = OnnxSession(build_net("onet", make_arrays("onet")), blocked_layout=True)
-    outputs = session.run({"pixels": np.empty((0, 48, 48, 3), np.float32)})
-    assert [output.shape for output in outputs] == [(0, 4), (0, 10), (0,)]
+    (answers,) = session.run({"pixels": np.empty((0, 48, 48, 3), np.float32)})
+    assert answers.shape == (0, 15)
 
 
 @pytest.mark.parametrize(

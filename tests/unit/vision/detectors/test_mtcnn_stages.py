@@ -4,56 +4,15 @@ import numpy as np
 import pytest
 
 from app.vision.detectors.mtcnn_stages import (
-    Level,
+    Hits,
     crop,
+    find_hits,
+    join_hits,
     place_landmarks,
     probability,
     propose,
-    pyramid,
     refine,
-    shrink,
 )
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "min_face_size", "levels", "first", "last"),
-    [
-        (640, 360, 20, 9, (384, 216), (24, 13)),
-        (360, 640, 20, 9, (216, 384), (13, 24)),
-        (640, 480, 20, 10, (384, 288), (17, 13)),
-        (640, 360, 40, 7, (192, 108), (24, 13)),
-        (640, 360, 60, 6, (128, 72), (22, 12)),
-        (640, 360, 12, 9, (640, 360), (40, 22)),
-        (640, 360, 400, 0, None, None),
-        (4000, 30, 20, 2, (2400, 18), (1701, 12)),
-    ],
-)
-def test_pyramid(width, height, min_face_size, levels, first, last):
-    plan = pyramid(width, height, min_face_size)
-    assert len(plan) == levels
-    if levels:
-        assert (plan[0].width, plan[0].height) == first
-        assert (plan[-1].width, plan[-1].height) == last
-
-
-@pytest.mark.parametrize("size", [(1, 1), (11, 500), (500, 11), (0, 5), (12, 12)])
-def test_a_picture_that_is_too_small_has_no_levels(size):
-    assert pyramid(*size, 20) == []
-
-
-def test_no_level_is_smaller_than_a_window():
-    for side in range(12, 700, 7):
-        for min_face_size in (12, 20, 33, 40, 60, 100):
-            assert all(min(level.width, level.height) >= 12 for level in pyramid(side, 640, min_face_size))
-
-
-def test_shrink_averages_areas():
-    pixels = np.random.default_rng(0).uniform(0, 255, (30, 40, 3)).astype(np.float32)
-    shrunk = shrink(pixels, Level(20, 10, 0.5))
-    np.testing.assert_allclose(shrunk, pixels.reshape(10, 3, 20, 2, 3).mean(axis=(1, 3)), atol=1e-3)
-    uneven = shrink(pixels, Level(25, 17, 0.6))
-    assert uneven.dtype == np.float32
-    np.testing.assert_allclose(uneven.mean(axis=(0, 1)), pixels.mean(axis=(0, 1)), atol=1e-2)
 
 
 def test_probability_is_the_softmax():
@@ -63,18 +22,30 @@ def test_probability_is_the_softmax():
         np.testing.assert_allclose(probability(logit), expected, atol=1e-7)
 
 
-def test_propose_gives_the_windows_above_the_threshold():
-    logit = np.full((4, 5), -5, np.float32)
-    logit[1, 3], logit[2, 0] = 3, 0.5
-    offsets = np.zeros((4, 4, 5), np.float32)
-    offsets[:, 1, 3] = (0.1, -0.2, 0.3, 0.4)
-    boxes, scores = propose(logit, offsets, 0.6, 0.5)
-    # Window of column 3, row 1: from (7, 3) to (18, 14); shifted by 11 times the offsets; doubled.
+@pytest.mark.parametrize("step", [2, 4])
+def test_hits_are_the_windows_above_the_threshold(step: int):
+    answers = np.zeros((5, 4, 6), np.float32)
+    answers[4] = -5
+    answers[4, 1, 3], answers[4, 2, 0] = 3, 0.5
+    answers[:4, 1, 3] = (0.1, -0.2, 0.3, 0.4)
+    hits = find_hits(answers, 0.6, step)
+    assert hits.corners.tolist() == [[3 * step, step], [0, 2 * step]]
+    np.testing.assert_array_equal(hits.offsets, answers[:4, [1, 2], [3, 0]])
+    assert hits.logits.tolist() == [3, 0.5]
+    assert len(find_hits(answers, 0.7, step).logits) == 1
+    none = find_hits(answers, 0.99, step)
+    assert (none.corners.shape, none.offsets.shape, none.logits.shape) == ((0, 2), (4, 0), (0,))
+    both = join_hits([hits, none, hits])
+    assert (both.corners.shape, both.offsets.shape, both.logits.shape) == ((4, 2), (4, 4), (4,))
+
+
+def test_propose_places_windows_in_the_picture():
+    offsets = np.array([[0.1, -0.2, 0.3, 0.4], [0, 0, 0, 0]], np.float32).T
+    hits = Hits(np.array([[6, 2], [0, 4]]), offsets, np.array([3, 0.5], np.float32))
+    boxes = propose(hits, np.array([0.5, 0.25]))
+    # The first window goes from (7, 3) to (18, 14); shifted by 11 times the offsets; doubled.
     np.testing.assert_allclose(boxes[0], np.array([7 + 1.1, 3 - 2.2, 18 + 3.3, 14 + 4.4]) * 2, rtol=1e-6)
-    np.testing.assert_allclose(boxes[1], np.array([1, 5, 12, 16]) * 2)
-    np.testing.assert_allclose(scores, [1 / (1 + np.exp(-3)), 1 / (1 + np.exp(-0.5))], rtol=1e-6)
-    assert len(propose(logit, offsets, 0.7, 0.5)[0]) == 1
-    assert propose(logit, offsets, 0.99, 0.5)[0].shape == (0, 4)
+    np.testing.assert_allclose(boxes[1], np.array([1, 5, 12, 16]) * 4)
 
 
 def test_refine_moves_corners_by_the_size_plus_one():
