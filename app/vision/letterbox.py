@@ -6,8 +6,9 @@ drawn around a picture: a network sees hardly more pixels than there are.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +20,8 @@ from app.domain import Image
 
 Tensor = npt.NDArray[Any]
 Layout = Literal["nhwc", "nchw"]
+Outputs = list[npt.NDArray[np.float32]]
+Network = Callable[[Iterator[Tensor]], Iterator[Outputs]]
 
 # Most shapes that one call may make. Each shape is a run of its own, and a device plans each shape anew.
 _MOST_SHAPES = 4
@@ -79,27 +82,28 @@ class Letterbox:
         self._max_pixels = max_pixels
         self._helper = ThreadPoolExecutor(1, thread_name_prefix="letterbox")
 
-    def run(
-        self, images: Sequence[Image], network: Callable[[Tensor], list[npt.NDArray[np.float32]]]
-    ) -> Iterator[tuple[Slot, list[npt.NDArray[np.float32]]]]:
-        """Gives all pictures to a network; while it runs, a helper fills the next tensor.
+    def run(self, images: Sequence[Image], network: Network) -> Iterator[tuple[Slot, Outputs]]:
+        """Gives all pictures to a network; while it is at work, a helper fills the next tensor.
 
         Args:
             images: ``uint8`` (height, width, 3) RGB, of any sizes.
-            network: Takes one tensor, gives its outputs.
+            network: Takes tensors one by one, when it needs them, and gives the outputs for each.
 
         Yields:
             Which pictures it was, and the outputs for them.
         """
         slots = plan([(image.shape[0], image.shape[1]) for image in images], self._stride, self._max_pixels)
-        if not slots:
-            return
-        following = self._helper.submit(fill, images, slots[0], self._pixels)
-        for number, slot in enumerate(slots, start=1):
-            tensor = following.result()
-            if number < len(slots):
-                following = self._helper.submit(fill, images, slots[number], self._pixels)
-            yield slot, network(tensor)
+        yield from zip(slots, network(self._tensors(images, slots)), strict=True)
+
+    def _tensors(self, images: Sequence[Image], slots: Sequence[Slot]) -> Iterator[Tensor]:
+        """One ahead of who takes them."""
+        waiting: deque[Future[Tensor]] = deque()
+        for slot in slots:
+            waiting.append(self._helper.submit(fill, images, slot, self._pixels))
+            if len(waiting) > 1:
+                yield waiting.popleft().result()
+        if waiting:
+            yield waiting.popleft().result()
 
 
 def plan(sizes: Sequence[tuple[int, int]], stride: int, max_pixels: int) -> list[Slot]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -71,19 +73,21 @@ def test_pixels_are_ordered_and_normalised(layout, bgr, mean, scale) -> None:
 def test_a_network_sees_every_picture_once() -> None:
     images = [picture(40, 60, seed) for seed in range(5)] + [picture(90, 20, 9)]
     box = Letterbox(PixelFormat(), stride=32, max_pixels=2 * 64 * 64)
-    seen = {}
-    for slot, (means,) in box.run(images, lambda tensor: [tensor.sum((1, 2, 3), dtype=np.float64)]):
+    seen: dict[int, float] = {}
+    for slot, (means,) in box.run(images, lambda tensors: ([t.sum((1, 2, 3), dtype=np.float64)] for t in tensors)):
         seen.update(zip(slot.indices, means.tolist(), strict=True))
     assert seen == {index: float(image.sum()) for index, image in enumerate(images)}
 
 
 def test_no_pictures_need_no_run() -> None:
-    assert list(Letterbox(PixelFormat()).run([], lambda tensor: pytest.fail("ran"))) == []
+    assert list(Letterbox(PixelFormat()).run([], lambda tensors: ([tensor] for tensor in tensors))) == []
 
 
 def test_a_failing_network_is_heard() -> None:
-    def fail(_tensor: np.ndarray) -> list[np.ndarray]:
+    def fail(tensors: Iterator[np.ndarray]) -> Iterator[list[np.ndarray]]:
+        next(tensors)
         raise RuntimeError("no")
+        yield []
 
     with pytest.raises(RuntimeError, match="no"):
         list(Letterbox(PixelFormat()).run([picture(8, 8)] * 3, fail))
