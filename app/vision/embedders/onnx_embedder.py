@@ -79,7 +79,10 @@ class OnnxEmbedder:
         self.dimension = spec.dimension
         self.template: FloatArray | None = ARCFACE_TEMPLATE if spec.template is None else spec.template
         self._flip = flip
-        self._session = OnnxSession(model, runtime=runtime, blocked_layout=True, example=self._example)
+        # a graph that takes one chip takes the same shape each time
+        self._session = OnnxSession(
+            model, runtime=runtime, blocked_layout=True, fixed_shapes=spec.batch == 1, example=self._example
+        )
         self._input = self._session.input_names[0]
         self._blanks: FloatArray | None = None
 

@@ -20,7 +20,11 @@ def test_a_forked_process_gets_a_pool_of_its_own():
     assert worker_pool(2).submit(int, "7").result() == 7
     child = os.fork()
     if child == 0:
-        signal.alarm(10)  # the threads of the parent are not here: a task for them would wait for ever
-        os._exit(0 if worker_pool(2).submit(int, "7").result() == 7 else 1)
+        code = 1
+        try:
+            signal.alarm(10)  # the threads of the parent are not here: a task for them would wait for ever
+            code = 0 if worker_pool(2).submit(int, "7").result() == 7 else 2
+        finally:
+            os._exit(code)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 
 from app.errors import ModelError
-from app.vision.runtime import Model, OnnxSession
+from app.vision.runtime import Model, OnnxSession, RuntimeOptions, give_back_memory, loading
+from app.vision.runtime.loading import Plan
 from tests.small_models import doubling_model
 
 
@@ -69,3 +72,43 @@ def test_a_broken_model_is_our_error(tmp_path: Path):
         OnnxSession(b"no model at all")
     with pytest.raises(ModelError):
         OnnxSession(tmp_path / "missing.onnx")
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_sessions_share_memory_and_do_not_spin(fixed: bool):
+    options = loading._options(Plan(RuntimeOptions(threads=3), None, False, fixed, None))
+    assert options.intra_op_num_threads == 3
+    assert options.enable_mem_pattern is fixed
+    assert options.get_session_config_entry("session.use_env_allocators") == "1"
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_a_session_that_promised_its_shapes_runs():
+    session = OnnxSession(doubling_model(), fixed_shapes=True)
+    for value in (1, 2, 3):
+        assert (session.run({"x": np.full((4, 2), value, np.float32)})[0] == 2 * value).all()
+
+
+def test_what_cannot_be_needed_again_is_not_kept():
+    model = doubling_model()
+    assert OnnxSession(model)._model == b""
+    assert OnnxSession(model, runtime=RuntimeOptions(idle_seconds=60))._model == model
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_process_makes_sessions_of_its_own():
+    rows = np.ones((1, 2), np.float32)
+    OnnxSession(doubling_model(), threads=2).run({"x": rows})
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.alarm(20)
+            session = OnnxSession(doubling_model(), runtime=RuntimeOptions(threads=2, idle_seconds=60))
+            code = 0 if (session.run({"x": rows})[0] == 2).all() else 2
+            give_back_memory()
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
