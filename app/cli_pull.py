@@ -12,6 +12,7 @@ from app.cli_base import load_cli_settings, plain_errors
 from app.config import Settings
 from app.pack_names import REFERENCE
 from app.services.models.choose import missing_parts, model_files, named_pack
+from app.services.models.fetching import try_out
 from app.services.models.pull import Network, pull
 from app.services.models.records import Records
 from app.services.models.sources import weights_of
@@ -43,9 +44,12 @@ def _pull(settings: Settings, name: str, accept: bool) -> None:
     if not weights:
         click.echo(missing_parts(pack, files) or f"Nothing to fetch: {name} works with what is installed.")
         return
-    console = Console(stderr=True)
+    console, records = Console(stderr=True), Records(files.cache)
+    known = all(records.get(weight.name) for weight in weights)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         bars = {weight.name: progress.add_task(weight.name, total=None, start=False) for weight in weights}
         waits = progress.add_task("waiting for another program that fetches", visible=False, total=None)
 
@@ -62,8 +66,11 @@ def _pull(settings: Settings, name: str, accept: bool) -> None:
             waiting=lambda: progress.update(waits, visible=True),
             accept_changed=accept,
         )
-    records = Records(files.cache)
     for weight in weights:
         record = records.get(weight.name)
         figures = f"{record.size / 1e6:.1f} MB, sha256 {record.sha256}" if record else "not recorded"
         click.echo(f"{weight.name}: {'fetched' if weight.name in fetched else 'there already'}, {figures}")
+    if fetched or not known or accept:
+        with console.status("Trying it out..."):
+            try_out(settings, pack)
+        click.echo(f"{pack.name}: tried out on two known faces, good")

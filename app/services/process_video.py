@@ -28,7 +28,7 @@ from app.models import EmbeddingSpace, Face, Track, Video, utc_now
 from app.services.context import Context
 from app.services.job_run import JobRun
 from app.services.models.choose import pack_of_space
-from app.services.models.engines import fetch_missing_weights
+from app.services.models.fetching import fetch_missing_weights
 from app.storage import faces as face_rows
 from app.storage import spaces as space_rows
 from app.storage import tracks as track_rows

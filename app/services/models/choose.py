@@ -91,7 +91,10 @@ def choose(settings: Settings, pinned: EmbeddingSpace | None) -> Choice:
     try:
         verify_weights(wanted.pack, files)
         if (refused := Records(files.cache).refusal(wanted.pack.space)) is not None:
-            raise ModelError(refused)
+            raise ModelError(
+                f"The pack {wanted.pack.name} is refused: {refused} Once that is mended, `faaaaaces models check "
+                f"{wanted.pack.name}` lifts this."
+            )
     except ModelError as error:
         if wanted.required:
             raise

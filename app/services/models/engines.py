@@ -1,35 +1,21 @@
-"""Makes the process's engine for the pack that is chosen, and fetches what it needs."""
+"""Makes the process's engine for the pack that is chosen."""
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
-from typing import TYPE_CHECKING
 
 from app.config import Settings
-from app.errors import ModelError
 from app.models import EmbeddingSpace
 from app.pack_names import FALLBACK, REFERENCE
-from app.services.models.choose import Choice, choose, missing_parts, model_files, named_pack, wish
-from app.services.models.pull import Network, pull
-from app.services.models.records import Records
-from app.services.models.sources import weights_of
-from app.services.models.store import verify_weights
+from app.services.models.choose import Choice, choose, missing_parts, model_files, named_pack
 from app.storage import spaces
 from app.storage.database import Database
 from app.vision import FaceEngine
 from app.vision.runtime import RuntimeOptions, check_providers
 
-if TYPE_CHECKING:
-    from app.services.context import Context
-    from app.services.job_run import JobRun
-
 logger = logging.getLogger(__name__)
 
-# A machine without a network must start at once, and must not try again with every video
-HURRY_SECONDS = 4.0
-RETRY_SECONDS = 6 * 3600.0
 _QUICK = "yunet-mobilefacenet"
 
 
@@ -104,54 +90,3 @@ def pinned_space(database: Database) -> EmbeddingSpace | None:
     """The space of the library's faces; ``None`` before the first."""
     with database.session() as session:
         return spaces.pinned(session)
-
-
-def fetch_missing_weights(context: Context, run: JobRun) -> None:
-    """Fetches what the chosen pack lacks, as a step of a job.
-
-    For ``auto`` this is tried once in a while; where it fails the other pack is used.
-
-    Args:
-        context: The context.
-        run: The attempt that needs them.
-
-    Raises:
-        ConfigError: The settings name a pack that does not exist.
-        PackMismatchError: The library was begun with another pack.
-        ModelError: No other pack will do, and its weights cannot be fetched.
-        JobCancelledError: A person cancelled the job.
-    """
-    settings, files = context.settings, model_files(context.settings)
-    wanted, records = wish(settings, pinned_space(context.database)), Records(files.cache)
-    try:
-        verify_weights(wanted.pack, files)
-        return
-    except ModelError:
-        last = records.failure()
-    if not wanted.required and last is not None and 0 <= time.time() - last.at < RETRY_SECONDS:
-        return
-    network = Network(settings.allowed_fetch_hosts, connect_timeout=HURRY_SECONDS)
-    done = run.done
-    run.report(step="fetching")
-    try:
-        pull(
-            files,
-            weights_of(wanted.pack),
-            network,
-            progress=lambda _name, done, total: _tell(run, done, total),
-            waiting=run.check,
-        )
-    except ModelError as error:
-        if wanted.required:
-            raise
-        records.note_failure(error.message)
-        logger.warning("reference weights not fetched: %s", error.message)
-    run.restart_progress()
-    run.done = done
-
-
-def _tell(run: JobRun, done: int, total: int | None) -> None:
-    run.check()
-    if total is not None:
-        run.set_total(total)
-    run.report(done=done)

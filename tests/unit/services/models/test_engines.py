@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,15 +16,17 @@ from app.errors import ModelError, PackMismatchError
 from app.services.context import Context
 from app.services.ingest import submit_file
 from app.services.jobs import Outcome, get_job, run_job
-from app.services.models import engines
+from app.services.models import fetching
+from app.services.models.choose import model_files
 from app.services.models.records import Records
 from app.services.models.sources import Weight
 from app.services.models.status import pack_status
 from app.storage import spaces
-from app.vision import FaceEngine, get_pack
+from app.vision import FaceEngine, ModelFiles, Pack, get_pack
+from app.vision.runtime import RuntimeOptions
 from tests.library import make_context
 from tests.website import Website
-from tests.weights import offer, small_network
+from tests.weights import offer, put, small_network
 
 BODY = small_network()
 NAMES = ("retinaface.onnx", "arcface_weights.onnx")
@@ -38,8 +41,21 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Website]:
         yield running
 
 
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Lets every pack pass its check, whose networks are no networks of faces here; tells which were checked."""
+    packs: list[str] = []
+
+    def check(_files: ModelFiles, pack: Pack, _runtime: RuntimeOptions) -> SimpleNamespace:
+        packs.append(pack.name)
+        return SimpleNamespace(require=lambda: None)
+
+    monkeypatch.setattr(fetching, "check_and_record", check)
+    return packs
+
+
 def _name(monkeypatch: pytest.MonkeyPatch, weights: tuple[Weight, ...]) -> None:
-    monkeypatch.setattr(engines, "weights_of", lambda pack: weights)
+    monkeypatch.setattr(fetching, "weights_of", lambda pack: weights)
 
 
 @pytest.fixture
@@ -138,31 +154,53 @@ class Run:
         pass
 
 
-def test_weights_come_as_a_step_of_the_job(auto: Context, site: Website) -> None:
+def test_weights_come_as_a_step_of_the_job(auto: Context, site: Website, checked: list[str]) -> None:
     run = Run()
-    engines.fetch_missing_weights(auto, run)  # type: ignore[arg-type]
+    fetching.fetch_missing_weights(auto, run)  # type: ignore[arg-type]
     assert at_hand(auto) == sorted(NAMES)
     assert run.steps == ["fetching"] and run.progress[-1] == run.total == len(BODY)
     assert run.done == 5.0  # frames of an earlier attempt still count
     before = len(site.requests)
-    engines.fetch_missing_weights(auto, Run())  # type: ignore[arg-type]
+    fetching.fetch_missing_weights(auto, Run())  # type: ignore[arg-type]
     assert len(site.requests) == before
     assert pack_status(auto).pack == "retinaface-arcface"
+    assert checked == ["retinaface-arcface"]
+
+
+def test_weights_that_are_found_are_tried_out_once(auto: Context, checked: list[str]) -> None:
+    for name in NAMES:
+        put(model_files(auto.settings), name, BODY)
+    for _ in range(2):
+        run = Run()
+        fetching.fetch_missing_weights(auto, run)  # type: ignore[arg-type]
+        assert run.steps == []
+    assert checked == ["retinaface-arcface"]
+
+
+def test_weights_that_are_no_networks_of_faces_are_not_used(auto: Context, site: Website) -> None:
+    fetching.fetch_missing_weights(auto, Run())  # type: ignore[arg-type]
+    assert at_hand(auto) == sorted(NAMES)
+    status = pack_status(auto)
+    assert status.ok and status.pack == "bundled"
+    assert "refused" in status.message and "models check retinaface-arcface" in status.message
+    assert auto.engine().pack.name == "bundled"
+    named = replace(auto, settings=auto.settings.model_copy(update={"face_pack": "retinaface-arcface"}))
+    assert not pack_status(named).ok
 
 
 def test_a_failed_try_is_not_repeated_with_each_video_but_after_a_while(
     auto: Context, site: Website, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.fail("/first/retinaface.onnx", 503)
-    engines.fetch_missing_weights(auto, Run())  # type: ignore[arg-type]
+    fetching.fetch_missing_weights(auto, Run())  # type: ignore[arg-type]
     asked = len(site.requests)
     assert asked == 2
     again = Run()
-    engines.fetch_missing_weights(auto, again)  # type: ignore[arg-type]
+    fetching.fetch_missing_weights(auto, again)  # type: ignore[arg-type]
     assert len(site.requests) == asked and again.steps == []
-    later = time.time() + engines.RETRY_SECONDS + 1
+    later = time.time() + fetching.RETRY_SECONDS + 1
     monkeypatch.setattr(time, "time", lambda: later)
-    engines.fetch_missing_weights(auto, Run())  # type: ignore[arg-type]
+    fetching.fetch_missing_weights(auto, Run())  # type: ignore[arg-type]
     assert len(site.requests) == 2 * asked
 
 
@@ -171,7 +209,7 @@ def test_a_pack_that_was_asked_for_by_name_is_tried_each_time(auto: Context, sit
     site.pages.clear()
     for _ in range(2):
         with pytest.raises(ModelError, match="cannot be fetched"):
-            engines.fetch_missing_weights(named, Run())  # type: ignore[arg-type]
+            fetching.fetch_missing_weights(named, Run())  # type: ignore[arg-type]
     assert len(site.requests) == 4
 
 
@@ -203,14 +241,14 @@ def test_a_cancelled_job_ends_while_it_fetches(auto: Context, site: Website) -> 
             raise CancelledError
 
     with pytest.raises(CancelledError):
-        engines.fetch_missing_weights(auto, Cancelled())  # type: ignore[arg-type]
+        fetching.fetch_missing_weights(auto, Cancelled())  # type: ignore[arg-type]
     assert Records(auto.settings.models_folder).failure() is None
 
 
 def test_a_library_whose_pack_is_bundled_fetches_nothing(auto: Context, site: Website) -> None:
     pin(auto, "bundled")
     run = Run()
-    engines.fetch_missing_weights(auto, run)  # type: ignore[arg-type]
+    fetching.fetch_missing_weights(auto, run)  # type: ignore[arg-type]
     assert site.requests == [] and run.steps == []
 
 
