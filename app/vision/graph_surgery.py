@@ -94,9 +94,9 @@ def split_prelu(model: onnx.ModelProto) -> None:
     constants = _constants(model)
     for node in [node for node in model.graph.node if node.op_type == "PRelu"]:
         slope = constants.get(node.input[1])
-        if slope is None or slope.ndim != 3 or slope.shape[1:] != (1, 1):
+        if slope is None or not _per_channel(slope):
             continue
-        source, result, channels = node.input[0], node.output[0], len(slope)
+        source, result, channels = node.input[0], node.output[0], slope.size
         parts = [helper.make_node("Relu", [source], [f"{result}/relu"])]
         for name, of, factors in (("above", f"{result}/relu", 1.0 - slope), ("all", source, slope)):
             weights = numpy_helper.from_array(
@@ -212,3 +212,8 @@ def _evaluate(model: onnx.ModelProto, name: str) -> npt.NDArray[Any] | None:
 
 def _ints(node: onnx.NodeProto, name: str) -> list[int]:
     return next((list(a.ints) for a in node.attribute if a.name == name), [])
+
+
+def _per_channel(slope: npt.NDArray[Any]) -> bool:
+    """Whether there is one number for each of several channels; a single one stands for any number of them."""
+    return slope.ndim in (3, 4) and slope.shape[-2:] == (1, 1) and slope.size == slope.shape[-3] > 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -55,15 +56,21 @@ def load_arcface(files: ModelFiles, runtime: RuntimeOptions) -> bytes:
 
 
 def _load(files: ModelFiles, file: str, name: str, rewrite: Rewrite) -> bytes:
-    data = _read(files, file)
+    with _translated(file), (files.deepface / file).open("rb") as stream:
+        checksum = hashlib.file_digest(stream, "sha256").hexdigest()
     # by content: weights that were exchanged must not meet the graph that was made of the old ones
-    version = f"{_VERSION}-{hashlib.sha256(data).hexdigest()[:12]}"
-    return load_or_build(files.cache, name, version, lambda: rewrite(data))
+    return load_or_build(files.cache, name, f"{_VERSION}-{checksum[:12]}", lambda: rewrite(_read(files, file)))
 
 
 def _read(files: ModelFiles, file: str) -> bytes:
-    try:
+    with _translated(file):
         return (files.deepface / file).read_bytes()
+
+
+@contextmanager
+def _translated(file: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
         raise ModelError(
             f"The weights {file} are missing: run `faaaaaces models pull retinaface-arcface`, or choose "

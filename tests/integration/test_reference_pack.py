@@ -20,7 +20,7 @@ from app.errors import ModelError
 from app.vision import ModelFiles
 from app.vision.detectors.retinaface import RetinaFaceDetector
 from app.vision.embedders.arcface import arcface_embedder
-from app.vision.embedders.compatible import fit, level_crop
+from app.vision.embedders.compatible import level_crop
 from app.vision.embedders.onnx_embedder import OnnxEmbedder
 from app.vision.runtime import RuntimeOptions
 from tests.reference_graphs import ENGINE_VARIABLE, reference_home, torch_arcface
@@ -252,15 +252,6 @@ def test_compatible_embeddings_are_those_of_represent(
         assert float(ours @ theirs) / np.linalg.norm(theirs) == pytest.approx(1, abs=1e-5)
         compared += 1
     assert compared >= 2
-
-
-def test_fits_crops_of_all_shapes() -> None:
-    assert not fit(np.zeros((0, 5, 3), np.uint8), 112).any()
-    wide = fit(np.full((10, 400, 3), 255, np.uint8), 112)
-    assert wide.shape == (112, 112, 3)
-    assert (wide[55, :] == 1).all()
-    assert not wide[:50].any()
-    assert fit(np.full((1, 500, 3), 255, np.uint8), 112).max() == 1
 
 
 def test_presence_is_small_for_what_is_no_face(embedder: OnnxEmbedder, astronaut: Image) -> None:
