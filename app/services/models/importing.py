@@ -13,12 +13,14 @@ from pathlib import Path
 
 from app.errors import InvalidInputError, ModelError
 from app.pack_names import FALLBACK
+from app.services.models.records import Records
 from app.vision import ModelFiles, Pack
 from app.vision.check import CheckReport, check_pack
 from app.vision.importing.convert import convert
 from app.vision.importing.kinds import KINDS, RESEARCH_ONLY, Kind
 from app.vision.importing.manifest import Manifest, load_manifest, store
 from app.vision.importing.recognise import Recognised, recognise
+from app.vision.pack_table import PACKS
 from app.vision.packs import get_pack
 
 logger = logging.getLogger(__name__)
@@ -123,8 +125,16 @@ def import_file(files: ModelFiles, candidate: Candidate, check: Check | None = c
         for ending in (".onnx", ".json"):
             name = f"{best.manifest.name}{ending}"
             (staging / str(number) / name).replace(files.imported / name)
+    _forget_refusals(files, best.manifest.name)
     logger.info("model imported", extra={"model": best.manifest.name, "sha256": best.manifest.source_sha256})
     return best
+
+
+def _forget_refusals(files: ModelFiles, part: str) -> None:
+    """A check that another file has failed says nothing about this one."""
+    for name, parts in PACKS.items():
+        if part in parts:
+            Records(files.cache).refuse(get_pack(name).space, None)
 
 
 def _rank(report: CheckReport | None) -> tuple[bool, float]:

@@ -138,7 +138,7 @@ def _values(model: onnx.ModelProto, name: str) -> list[float] | None:
 
 
 def _free_reshape(model: onnx.ModelProto, node: onnx.NodeProto, number: int) -> None:
-    target = _values(model, node.input[1])
+    target = _values(model, node.input[1]) if len(node.input) > 1 else None
     if target is None or len(target) < 2 or target[0] != 1:
         return
     name = f"freed_shape_{number}"

@@ -11,6 +11,7 @@ import pytest
 from app.errors import InvalidInputError, ModelError
 from app.services.models.importing import import_file, inspect_file, trial_pack
 from app.services.models.listing import list_models, list_packs
+from app.services.models.records import Records
 from app.vision import FaceEngine, ModelFiles, Pack, get_pack
 from app.vision.build import build_detector, build_embedder
 from app.vision.check import CheckReport
@@ -127,6 +128,13 @@ def test_a_failed_replacement_keeps_what_was_there(files: ModelFiles, tmp_path: 
     with pytest.raises(ModelError):
         import_file(files, candidate, refuse)
     assert [model.sha256 for model in list_models(files) if model.name == "mobilefacenet"] == [first.source_sha256]
+
+
+def test_a_good_file_clears_what_a_bad_one_left(files: ModelFiles, tmp_path: Path) -> None:
+    space = get_pack("yunet-mobilefacenet").space
+    Records(files.cache).refuse(space, "It mixes people up.")
+    import_file(files, inspect_file(files, _file(tmp_path, MODELS["mobilefacenet"])), None)
+    assert Records(files.cache).refusal(space) is None
 
 
 def test_replacing_an_embedder_is_asked_about(files: ModelFiles, tmp_path: Path) -> None:
