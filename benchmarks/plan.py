@@ -34,7 +34,8 @@ class Plan:
         sides: Sides of the square pictures in the table of sizes.
         side_batches: How many of them at once.
         side_seconds: Seconds for each detector in that table; what would take longer is skipped.
-        images: Numbers of pictures after which memory is read.
+        image_packs: Packs whose memory is measured over many pictures.
+        images: Number of these pictures, in thousands.
     """
 
     runs: int
@@ -55,7 +56,8 @@ class Plan:
     sides: tuple[int, ...]
     side_batches: tuple[int, ...]
     side_seconds: float
-    images: tuple[int, int]
+    image_packs: tuple[str, ...]
+    images: int
 
     def with_runs(self, runs: int | None, memory_runs: int | None) -> Self:
         """The same with other numbers of repetitions, where they are given."""
@@ -86,7 +88,8 @@ FULL = Plan(
     sides=(256, 512, 1024, 2048),
     side_batches=(1, 4, 16),
     side_seconds=420.0,
-    images=(1_000, 20_000),
+    image_packs=("bundled", "yunet-mobilefacenet"),
+    images=20_000,
 )
 QUICK = Plan(
     runs=1,
@@ -107,5 +110,6 @@ QUICK = Plan(
     sides=(64, 128),
     side_batches=(1, 2),
     side_seconds=20.0,
-    images=(10, 30),
+    image_packs=("bundled",),
+    images=2_000,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +14,7 @@ from benchmarks import (
     chart,
     films,
     memory,
+    memory_images,
     packs,
     peers,
     pipeline,
@@ -19,12 +22,12 @@ from benchmarks import (
     sizes,
     speed_report,
 )
-from benchmarks.engines import Weights, shared_folder
+from benchmarks.engines import MissingError, Weights, shared_folder
 from benchmarks.memory import Peak
 from benchmarks.peers import PeerError
 from benchmarks.pipeline import Film, Measured
 from benchmarks.plan import Plan
-from benchmarks.results import Comparison, Verdict
+from benchmarks.results import Comparison, MemoryRun, Verdict
 from benchmarks.speed_report import Speed
 
 CHARTS = {"pipeline": Path("images/benchmark-time.png"), "packs": Path("images/benchmark-packs.png")}
@@ -152,7 +155,21 @@ class Session:
         self._speed = self._speed.adding(sizes=found)
 
     def _measure_images(self) -> None:
-        raise NotImplementedError
+        self._speed = self._speed.adding(memory=[self._look(pack) for pack in self._plan.image_packs])
+
+    def _look(self, pack: str) -> MemoryRun:
+        self._say(f"memory over {self._plan.images:,} pictures, {pack}")
+        began = time.perf_counter()
+        try:
+            self._weights.provide(pack)
+            self._weights.engine("bundled")  # builds the networks, which takes memory too
+            grown = memory_images.measure(self._weights.folder, self._plan.images, pack)
+        except (MissingError, subprocess.CalledProcessError) as error:
+            self._say(f"not measured: {error}")
+            return MemoryRun(pack, missing=str(error))
+        steps = [1, *range(5, len(grown.mib), 5), len(grown.mib)]
+        marks = {step * 1000: grown.mib[step - 1] for step in dict.fromkeys(steps)}
+        return MemoryRun(pack, marks, time.perf_counter() - began)
 
     def _time_films(self) -> list[Film]:
         plan, found = self._plan, []

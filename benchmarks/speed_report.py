@@ -42,6 +42,11 @@ From the picture to boxes and landmarks, no embedder; the weights of the R50 gra
 desktop processor with 24 cores: another machine, for orientation only. One measurement only where it takes over ten seconds."""
 
 
+HOW_MEMORY = """\
+Resident memory of a process that looks at pictures of 48 to 320 px, one in fifty of them as large as a frame of a film,
+in batches of one to eight, one picture in three with a face."""
+
+
 @dataclass(frozen=True)
 class Speed:
     """What the speed part measured; ``None`` where it was not asked for."""
@@ -237,5 +242,5 @@ def sections(speed: Speed, chart: str | None = None) -> list[str]:
     if speed.sizes is not None:
         parts += ["## Detectors by size of the picture", size_table(speed.sizes), HOW_SIZES]
     if speed.memory is not None:
-        parts += ["## Memory over many pictures", memory_table(speed.memory)]
+        parts += ["## Memory over many pictures", memory_table(speed.memory), HOW_MEMORY]
     return parts

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.media.probe import probe
-from benchmarks import films
+from benchmarks import films, memory_images
+from benchmarks.__main__ import main
+from benchmarks.plan import QUICK
+from benchmarks.session import Session
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -28,14 +32,13 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_small_form_measures_and_writes_its_report(tmp_path: Path) -> None:
-    done = _run("--no-peers", "--write", str(tmp_path))
+    done = _run("--no-peers", "--skip", "images", "--write", str(tmp_path))
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
     for heading in (
         "Against other tools",
         "What the engine adds to its networks",
         "Detectors by size of the picture",
-        "Memory over many pictures",
         "The whole pipeline: where the time goes",
         "Speed of the whole pipeline",
         "Steps of the pipeline",
@@ -54,14 +57,40 @@ def test_the_small_form_measures_and_writes_its_report(tmp_path: Path) -> None:
 
 
 def test_parts_can_be_chosen() -> None:
-    done = _run("--only", "packs", "--skip", "pipeline")
+    done = _run("--only", "sizes,pipeline", "--skip", "pipeline")
     assert done.returncode == 0, done.stderr
-    assert "only these parts were measured: packs." in done.stdout
-    assert "## What the engine adds" in done.stdout
+    assert "only these parts were measured: sizes." in done.stdout
+    assert "## Detectors by size of the picture" in done.stdout
     assert "## Steps of the pipeline" not in done.stdout
 
 
-def test_a_part_that_does_not_exist_is_refused() -> None:
-    done = _run("--only", "packs,nothing")
-    assert done.returncode == 2
-    assert "no such part: nothing; there are pipeline, mtcnn" in done.stderr
+def test_a_part_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "packs,nothing"])
+    assert "no such part: nothing; there are pipeline, mtcnn" in capsys.readouterr().err
+
+
+def test_a_part_that_breaks_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_images, "measure", lambda *_: 1 / 0)
+    said: list[str] = []
+    session = Session(replace(QUICK, side_detectors=()), tmp_path, said.append, with_peers=False)
+    for part in ("images", "sizes"):
+        session.measure(part)
+    assert session.broken == ["images"]
+    assert [(verdict.holds, verdict.text) for verdict in session.verdicts()] == [(None, "images: it broke")]
+    assert any("ZeroDivisionError" in text for text in said)
+    assert any("## Detectors by size" in text for text in session.sections())
+
+
+def test_memory_is_shown_after_the_first_thousand_and_some_later_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = memory_images.Growth(20_000, 6000, [400.0 + number / 2 for number in range(20)])
+    monkeypatch.setattr(memory_images, "measure", lambda *_: grown)
+    session = Session(QUICK, tmp_path, lambda _: None, with_peers=False)
+    session.measure("images")
+    text = "\n".join(session.sections())
+    assert "| resident MiB after | 1,000 pictures | 5,000 pictures |" in text
+    assert "| bundled            |            400 |            402 |" in text
+    verdict = session.verdicts()[0]
+    assert (verdict.holds, verdict.text) == (True, "memory, bundled, 1,000 to 20,000 pictures: +2.4%, limit 3%")
