@@ -10,6 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from app.cli_base import load_cli_settings, plain_errors
 from app.config import Settings
+from app.errors import ModelError
 from app.pack_names import REFERENCE
 from app.services.models.choose import missing_parts, model_files, named_pack
 from app.services.models.fetching import try_out
@@ -45,7 +46,6 @@ def _pull(settings: Settings, name: str, accept: bool) -> None:
         click.echo(missing_parts(pack, files) or f"Nothing to fetch: {name} works with what is installed.")
         return
     console, records = Console(stderr=True), Records(files.cache)
-    known = all(records.get(weight.name) for weight in weights)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(
         *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
@@ -70,7 +70,9 @@ def _pull(settings: Settings, name: str, accept: bool) -> None:
         record = records.get(weight.name)
         figures = f"{record.size / 1e6:.1f} MB, sha256 {record.sha256}" if record else "not recorded"
         click.echo(f"{weight.name}: {'fetched' if weight.name in fetched else 'there already'}, {figures}")
-    if fetched or not known or accept:
-        with console.status("Trying it out..."):
-            try_out(settings, pack)
+    with console.status("Trying it out..."):
+        tried = try_out(settings, pack)
+    if tried:
         click.echo(f"{pack.name}: tried out on two known faces, good")
+    elif (refused := records.refusal(pack.space)) is not None:
+        raise ModelError(f"The pack {pack.name} was tried out before and is refused: {refused}")

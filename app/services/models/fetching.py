@@ -42,17 +42,14 @@ def fetch_missing_weights(context: Context, run: JobRun) -> None:
     """
     settings, files = context.settings, model_files(context.settings)
     wanted, records = wish(settings, pinned_space(context.database)), Records(files.cache)
-    known = all(records.get(weight.name) for weight in weights_of(wanted.pack))
     try:
         try:
             verify_weights(wanted.pack, files)
         except ModelError:
             if not wanted.required and _failed_lately(records):
                 return
-            known = False
             _fetch(context, run, wanted)
-        if not known:
-            try_out(settings, wanted.pack)
+        try_out(settings, wanted.pack)
     except ModelError as error:
         if wanted.required:
             raise
@@ -60,24 +57,34 @@ def fetch_missing_weights(context: Context, run: JobRun) -> None:
         logger.warning("the reference pack cannot be had: %s", error.message)
 
 
-def try_out(settings: Settings, pack: Pack) -> None:
+def try_out(settings: Settings, pack: Pack) -> bool:
     """Checks a pack whose weights are new here; one that fails is not used until it passes.
 
     Args:
         settings: The settings.
-        pack: The pack.
+        pack: The pack; its weights are there and recorded.
+
+    Returns:
+        Whether it was tried; False where these very weights were tried before, or come with the program.
 
     Raises:
         ModelError: It fails; the message holds the figures.
     """
     files = model_files(settings)
+    records, weights = Records(files.cache), weights_of(pack)
+    known = (records.get(weight.name) for weight in weights)
+    checksums = " ".join(record.sha256 if record else "none" for record in known)
+    if not weights or records.tried(pack.space) == checksums:
+        return False
     try:
         check_and_record(files, pack, runtime_options(settings)).require()
     except ModelError as error:
-        records = Records(files.cache)
         if records.refusal(pack.space) is None:  # it could not even be run
             records.refuse(pack.space, error.message)
+        records.note_tried(pack.space, checksums)
         raise
+    records.note_tried(pack.space, checksums)
+    return True
 
 
 def _failed_lately(records: Records) -> bool:

@@ -108,6 +108,15 @@ class Records:
 
         self._change(change)
 
+    def tried(self, space: str) -> str | None:
+        """Checksums of the files with which the networks of a space were tried out last, or ``None``."""
+        found = self._read().get("tried")
+        return str(found[space]) if isinstance(found, dict) and space in found else None
+
+    def note_tried(self, space: str, checksums: str) -> None:
+        """Remembers that the networks of a space were tried out, whatever came of it."""
+        self._change(lambda data: data.setdefault("tried", {}).__setitem__(space, checksums))
+
     def _read(self) -> dict[str, Any]:
         try:
             data = json.loads(self._path.read_text(encoding="utf-8"))

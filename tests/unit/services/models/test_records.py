@@ -36,6 +36,13 @@ def test_refusals_belong_to_a_space(tmp_path: Path) -> None:
     assert records.refusal("one") is None
 
 
+def test_what_was_tried_belongs_to_a_space(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    assert records.tried("one") is None
+    records.note_tried("one", "ab cd")
+    assert (records.tried("one"), records.tried("two")) == ("ab cd", None)
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "null", '{"files": []}', '{"files": {"x": {"size": 1}}, "failure": 3}', '{"files": {"x": 7}}'],
