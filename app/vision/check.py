@@ -165,7 +165,7 @@ def _distances(embedder: Embedder, faces: list[SampleFace], places: list[Detecti
     vectors = _embed(embedder, faces, places)
     names = np.array([face.name for face in faces])
     first, second = np.triu_indices(len(faces), 1)
-    distances, same = (1.0 - vectors @ vectors.T)[first, second], names[first] == names[second]
+    distances, same = np.maximum(1.0 - vectors @ vectors.T, 0.0)[first, second], names[first] == names[second]
     return distances[same], distances[~same]
 
 
