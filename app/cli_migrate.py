@@ -76,15 +76,13 @@ def _run(context: Context, name: str, dry_run: bool, yes: bool, as_json: bool) -
             return preview(context, engine, tell)
 
         def confirm(report: MigrationReport) -> bool:
-            if yes:
-                return True
             bars.stop()
             _print(Console(), report)
             agreed = click.confirm("Change the library now?", default=False, err=True)
             bars.start()
             return agreed
 
-        return migrate(context, engine, confirm=confirm, tell=tell)
+        return migrate(context, engine, confirm=None if yes else confirm, tell=tell)
 
 
 @contextmanager

@@ -141,7 +141,7 @@ def migrate(
     context: Context,
     engine: FaceEngine,
     *,
-    confirm: Callable[[MigrationReport], bool] = lambda _: True,
+    confirm: Callable[[MigrationReport], bool] | None = None,
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> MigrationReport:
     """Changes the pack of the library.
@@ -149,8 +149,8 @@ def migrate(
     Args:
         context: The context.
         engine: The new pack's engine.
-        confirm: Sees what would become of the library and agrees. Where it does not, nothing changes, and what was
-            measured is kept for the next run.
+        confirm: Sees what would become of the library and agrees; nobody is asked where ``None``. Where it does not,
+            nothing changes, and what was measured is kept for the next run.
         tell: Hears how far the work is.
 
     Returns:
@@ -163,14 +163,13 @@ def migrate(
     with taken_at_once(context, MIGRATION_LOCK) as held:
         lock = _own(held)
         progress, watch = _begin(context, engine.pack, tell), Stopwatch()
-        agreed = False
         while True:
             stage_missing(context, engine, lock, progress, watch)
-            if not agreed:
+            if confirm is not None:
                 report = _foresee(context, engine.pack, progress, watch)
                 if not confirm(report):
                     return report
-                agreed = True
+                confirm = None
             done = _change(context, engine.pack, lock, progress, watch)
             if done is not None:
                 logger.info("pack changed", extra={"pack": engine.pack.name, "faces": done.faces})
