@@ -14,7 +14,7 @@ COPY migrations migrations
 COPY run.py celery_worker.py gunicorn.conf.py ./
 # APP_PASSWORD has no default: without it, the settings refuse HOST=0.0.0.0 with a sentence that says so.
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    FAAAAACES_DATA=/data HOST=0.0.0.0 PORT=5000
+    FAAAAACES_DATA=/data DEEPFACE_HOME=/data HOST=0.0.0.0 PORT=5000
 USER faaaaaces
 VOLUME /data
 EXPOSE 5000
