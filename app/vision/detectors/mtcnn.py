@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, repeat
+from itertools import chain, groupby, repeat
 from pathlib import Path
 from typing import Any, Literal
 
@@ -136,32 +136,28 @@ class _Find:
         if not strips:
             return []
         rows = pyramid.as_rows(self._image)
-        proposals = self._propose(strips, spread(self._look, repeat(rows), strips))
+        proposals = self._propose(strips, list(spread(self._look, repeat(rows), strips)))
         pixels = rows.reshape(height, width, 3)
         answers = _on_crops(self._nets.refine, pixels, proposals, _RNET_SIDE, spread, workers)
         refined = self._refine(proposals, answers)
         answers = _on_crops(self._nets.finish, pixels, refined, _ONET_SIDE, spread, workers)
         return self._finish(refined, answers)
 
-    def _look(self, rows: FloatArray, strip: Strip) -> Hits:
-        """First net, on one strip: corners are in pixels of the level."""
+    def _look(self, rows: FloatArray, strip: Strip) -> list[Hits]:
+        """First net, on the tiles of one strip."""
         pixels = pyramid.shrink(rows, strip)
         found = []
         for left, right in strip.tiles:
             answers = self._nets.look(pixels[:, left:right], strip.step)
-            hits = stages.find_hits(answers, self._variant.threshold, strip.step)
-            found.append(hits._replace(corners=hits.corners + np.array([left, strip.top])))
-        return stages.join_hits(found)
+            found.append(stages.find_hits(answers, self._variant.threshold, strip, left))
+        return found
 
-    def _propose(self, strips: Sequence[Strip], found: Iterator[Hits]) -> Boxes:
+    def _propose(self, strips: Sequence[Strip], found: Sequence[list[Hits]]) -> Boxes:
         """Square boxes (n, 4) of what the first net found."""
-        parts = list(found)
-        hits = stages.join_hits(parts)
-        scales = np.repeat([strip.level.scale for strip in strips], [len(part.logits) for part in parts])
-        boxes, scores = stages.propose(hits, scales), stages.probability(hits.logits)
+        boxes, scores = stages.propose(list(chain.from_iterable(found)))
         kept, end = [], 0
-        for _, level in groupby(zip(strips, parts, strict=True), key=lambda pair: pair[0].number):
-            start, end = end, end + sum(len(part.logits) for _, part in level)
+        for _, level in groupby(zip(strips, found, strict=True), key=lambda pair: pair[0].number):
+            start, end = end, end + sum(len(hits.places) for _, tiles in level for hits in tiles)
             kept.append(suppress(boxes[start:end], scores[start:end], _LEVEL_OVERLAP) + start)
         chosen = np.concatenate(kept)
         boxes, scores = boxes[chosen], scores[chosen]

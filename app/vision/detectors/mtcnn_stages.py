@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from app.domain import FloatArray, IntArray
 from app.vision.boxes import Boxes
-from app.vision.detectors.mtcnn_pyramid import WINDOW
+from app.vision.detectors.mtcnn_pyramid import WINDOW, Strip
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -38,55 +38,55 @@ def probability(logit: FloatArray) -> FloatArray:
 
 
 class Hits(NamedTuple):
-    """Windows in which the first net sees a face.
+    """Windows of one tile in which the first net sees a face.
 
     Attributes:
-        corners: Left and top (n, 2) of each window in pixels of what the net saw.
-        offsets: Shifts of the window's corners (4, n) as fractions of its size.
-        logits: How likely a face is (n,); see :func:`probability`.
+        answers: Shifts of the window's corners as fractions of its size, and last how likely a face is, see
+            :func:`probability`: (5, n).
+        places: Number of each window (n,), counted row by row.
+        columns: Windows in a row.
+        step: How far apart windows are, in pixels.
+        left: Where the tile lies in its level, in pixels.
+        top: The same downwards.
+        scale: That of the level.
     """
 
-    corners: IntArray
-    offsets: FloatArray
-    logits: FloatArray
+    answers: FloatArray
+    places: IntArray
+    columns: int
+    step: int
+    left: int
+    top: int
+    scale: float
 
 
-def find_hits(answers: FloatArray, threshold: float, step: int) -> Hits:
-    """Reads the first net's maps.
+def find_hits(answers: FloatArray, threshold: float, strip: Strip, left: int) -> Hits:
+    """Reads the first net's maps of one tile.
 
     Args:
         answers: Offsets and the logit (5, rows, columns).
         threshold: Windows of a probability *above* this are hits, between 0 and 1.
-        step: How far apart windows are, in pixels.
+        strip: What the tile is a part of.
+        left: Its first column.
     """
-    columns = answers.shape[2]
     flat = answers.reshape(len(answers), -1)
-    places = np.flatnonzero(flat[-1] > math.log(threshold / (1 - threshold)))
-    chosen = flat[:, places]
-    corners = np.stack([places % columns, places // columns], axis=1) * step
-    return Hits(corners, chosen[:-1], chosen[-1])
+    (places,) = (flat[-1] > math.log(threshold / (1 - threshold))).nonzero()
+    chosen = flat.take(places, axis=1)
+    return Hits(chosen, places, answers.shape[2], strip.step, left, strip.top, strip.level.scale)
 
 
-def join_hits(hits: Sequence[Hits]) -> Hits:
-    """Puts hits one after the other."""
-    return Hits(
-        np.concatenate([hit.corners for hit in hits]),
-        np.concatenate([hit.offsets for hit in hits], axis=1),
-        np.concatenate([hit.logits for hit in hits]),
-    )
-
-
-def propose(hits: Hits, scales: Floats) -> Boxes:
-    """Turns hits into boxes (n, 4) in pixels of the picture.
-
-    Args:
-        hits: Corners in pixels of the level.
-        scales: Those of the levels (n,).
-    """
-    corners = hits.corners + _WINDOW_START
+def propose(found: Sequence[Hits]) -> tuple[Boxes, Floats]:
+    """Turns hits into boxes (n, 4) in pixels of the picture and probabilities (n,), in the order of the hits."""
+    answers = np.concatenate([hits.answers for hits in found], axis=1)
+    places = np.concatenate([hits.places for hits in found])
+    counts = [len(hits.places) for hits in found]
+    columns, step, left, top = np.repeat(np.array([hits[2:6] for hits in found]), counts, axis=0).T
+    rows, columns = np.divmod(places, columns)
+    corners = np.stack([columns * step + left, rows * step + top], axis=1) + _WINDOW_START
     windows = np.concatenate([corners, corners + _WINDOW_SIDE], axis=1)
-    boxes: Boxes = (windows + hits.offsets.T * np.float32(_WINDOW_SIDE)) / scales[:, None]
-    return boxes
+    boxes: Boxes = windows + answers[:-1].T * np.float32(_WINDOW_SIDE)
+    boxes /= np.repeat([hits.scale for hits in found], counts)[:, None]
+    return boxes, probability(answers[-1])
 
 
 def refine(boxes: Boxes, offsets: Floats) -> Boxes:

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app.vision.detectors.mtcnn_pyramid import plan
 from app.vision.detectors.mtcnn_stages import (
     Hits,
     crop,
     find_hits,
-    join_hits,
     place_landmarks,
     probability,
     propose,
@@ -22,30 +22,35 @@ def test_probability_is_the_softmax():
         np.testing.assert_allclose(probability(logit), expected, atol=1e-7)
 
 
-@pytest.mark.parametrize("step", [2, 4])
-def test_hits_are_the_windows_above_the_threshold(step: int):
+STRIP = plan(640, 480, 12, 0)[1]._replace(step=2, top=100)
+
+
+def test_hits_are_the_windows_above_the_threshold():
     answers = np.zeros((5, 4, 6), np.float32)
     answers[4] = -5
     answers[4, 1, 3], answers[4, 2, 0] = 3, 0.5
     answers[:4, 1, 3] = (0.1, -0.2, 0.3, 0.4)
-    hits = find_hits(answers, 0.6, step)
-    assert hits.corners.tolist() == [[3 * step, step], [0, 2 * step]]
-    np.testing.assert_array_equal(hits.offsets, answers[:4, [1, 2], [3, 0]])
-    assert hits.logits.tolist() == [3, 0.5]
-    assert len(find_hits(answers, 0.7, step).logits) == 1
-    none = find_hits(answers, 0.99, step)
-    assert (none.corners.shape, none.offsets.shape, none.logits.shape) == ((0, 2), (4, 0), (0,))
-    both = join_hits([hits, none, hits])
-    assert (both.corners.shape, both.offsets.shape, both.logits.shape) == ((4, 2), (4, 4), (4,))
+    hits = find_hits(answers, 0.6, STRIP, 50)
+    assert hits.places.tolist() == [9, 12]
+    assert hits.answers.tolist() == answers[:, [1, 2], [3, 0]].tolist()
+    assert hits[2:] == (6, 2, 50, 100, STRIP.level.scale)
+    assert len(find_hits(answers, 0.7, STRIP, 50).places) == 1
+    none = find_hits(answers, 0.99, STRIP, 50)
+    assert (none.answers.shape, none.places.shape) == ((5, 0), (0,))
 
 
 def test_propose_places_windows_in_the_picture():
-    offsets = np.array([[0.1, -0.2, 0.3, 0.4], [0, 0, 0, 0]], np.float32).T
-    hits = Hits(np.array([[6, 2], [0, 4]]), offsets, np.array([3, 0.5], np.float32))
-    boxes = propose(hits, np.array([0.5, 0.25]))
+    answers = np.array([[0.1, -0.2, 0.3, 0.4, 3], [0, 0, 0, 0, 0.5], [0, 0, 0, 0, 0]], np.float32).T
+    fine = Hits(answers[:, :2], np.array([9, 12]), columns=6, step=2, left=0, top=0, scale=0.5)
+    none = fine._replace(answers=answers[:, :0], places=np.array([], np.int64))
+    coarse = Hits(answers[:, 2:], np.array([3]), columns=2, step=4, left=30, top=20, scale=0.25)
+    boxes, scores = propose([none, fine, none, coarse])
     # The first window goes from (7, 3) to (18, 14); shifted by 11 times the offsets; doubled.
     np.testing.assert_allclose(boxes[0], np.array([7 + 1.1, 3 - 2.2, 18 + 3.3, 14 + 4.4]) * 2, rtol=1e-6)
-    np.testing.assert_allclose(boxes[1], np.array([1, 5, 12, 16]) * 4)
+    np.testing.assert_allclose(boxes[1], np.array([1, 5, 12, 16]) * 2)
+    np.testing.assert_allclose(boxes[2], np.array([35, 25, 46, 36]) * 4)
+    np.testing.assert_allclose(scores, 1 / (1 + np.exp([-3, -0.5, 0])), rtol=1e-6)
+    assert [part.shape for part in propose([none])] == [(0, 4), (0,)]
 
 
 def test_refine_moves_corners_by_the_size_plus_one():
