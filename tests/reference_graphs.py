@@ -22,7 +22,7 @@ import pytest
 ENGINE_VARIABLE = "DEEPFACE_BACKEND_ENGINE"
 
 _SEED = 7
-_REVISION = "3"  # to be raised when the graphs made here change
+_REVISION = "4"  # to be raised when the graphs made here change
 
 
 def retinaface_onnx(path: Path, *, small: bool = False) -> Path:
@@ -78,7 +78,7 @@ def torch_arcface() -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         model = base_model()
-        _fit(model, torch.rand(16, 3, 112, 112) * 2 - 1)
+        _fit(model, torch.rand(8, 3, 112, 112) * 2 - 1)
     return model
 
 

@@ -118,8 +118,15 @@ class Packages:
         return np.array(self.arcface.forward(normalised), np.float64)
 
 
-@pytest.mark.parametrize("threshold", [THRESHOLD, 0.9])
-@pytest.mark.parametrize("picture", ["astronaut", "grace_hopper", "a corner of grace_hopper", "astronaut in black"])
+@pytest.mark.parametrize(
+    ("picture", "threshold"),
+    [
+        ("astronaut", THRESHOLD),
+        ("grace_hopper", 0.9),
+        ("a corner of grace_hopper", THRESHOLD),
+        ("astronaut in black", THRESHOLD),
+    ],
+)
 def test_finds_what_retinaface_finds(
     picture: str,
     threshold: float,
@@ -129,15 +136,15 @@ def test_finds_what_retinaface_finds(
     grace_hopper: Image,
 ) -> None:
     image = {
-        "astronaut": astronaut,
+        "astronaut": astronaut[:400, :384],
         "grace_hopper": grace_hopper[:592],
         "a corner of grace_hopper": grace_hopper[100:360, 90:410],
-        "astronaut in black": np.pad(astronaut[:256, 64:384], ((128, 128), (160, 160), (0, 0))),
+        "astronaut in black": np.pad(astronaut[:256, 64:320], ((64, 64), (96, 96), (0, 0))),
     }[picture]
     image = np.ascontiguousarray(image[: image.shape[0] // 8 * 8])
     theirs = packages.detect(image, threshold)
     (ours,) = detector.detect([image], min_face_size=0, confidence=threshold)
-    assert threshold > 0.5 or len(theirs) >= 20
+    assert len(theirs) >= 10
     assert len(ours) == len(theirs)
     for mine, face in zip(ours, theirs, strict=True):
         assert mine.confidence == pytest.approx(face["score"], abs=1e-5)
