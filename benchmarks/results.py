@@ -189,20 +189,27 @@ class MemoryRun:
         return values[-1] / values[0] - 1
 
 
+# A slow thing is measured less often, but at least so many times.
+_FEWEST = 3
+_SECONDS = 60.0
+
+
 def alternate(
-    repetitions: int, ours: Callable[[], float], theirs: Callable[[], float], warm: int = 1
+    repetitions: int, ours: Callable[[], float], theirs: Callable[[], float], *, most: float = _SECONDS
 ) -> tuple[list[float], list[float]]:
-    """Measures two things in turns; who begins changes every time.
+    """Measures two things in turns, after one time each that does not count; who begins changes every time.
 
     Args:
-        repetitions: How often each counts.
+        repetitions: How often each counts; less often, but at least three times, where it takes long.
         ours: Does the work and returns its seconds.
         theirs: The same for the other side.
-        warm: How often each is done before it counts.
+        most: Seconds of both sides together after which no further repetition begins.
     """
     times: tuple[list[float], list[float]] = ([], [])
     sides = ((ours, times[0]), (theirs, times[1]))
-    for number in range(-warm, repetitions):
+    for number in range(-1, repetitions):
+        if number >= _FEWEST and sum(map(sum, times)) >= most:
+            break
         for work, seconds in sides if number % 2 else reversed(sides):
             spent = work()
             if number >= 0:

@@ -71,3 +71,9 @@ def test_sides_take_turns_and_the_warm_up_does_not_count() -> None:
     ours, theirs = alternate(2, side("ours", 0.0), side("theirs", 100.0))
     assert order == ["ours", "theirs", "theirs", "ours", "ours", "theirs"]
     assert (ours, theirs) == ([4.0, 5.0], [103.0, 106.0])
+
+
+def test_what_takes_long_is_measured_less_often_but_three_times() -> None:
+    ours, theirs = alternate(9, lambda: 20.0, lambda: 100.0)
+    assert (ours, theirs) == ([20.0] * 3, [100.0] * 3)
+    assert len(alternate(9, lambda: 1.0, lambda: 11.0)[0]) == 5
