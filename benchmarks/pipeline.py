@@ -92,7 +92,7 @@ def new_context(folder: Path, models: Path, engine: FaceEngine | None = None) ->
         models: Where the rebuilt networks are kept.
         engine: A loaded engine; ``None`` loads one when it is asked for.
     """
-    values = {"faaaaaces_data": str(folder), "models_folder": str(models)}
+    values = {"faaaaaces_data": str(folder), "models_folder": str(models), "face_pack": "bundled"}
     context = build_context(Settings.model_validate(values))
     context.database.upgrade()
     return context if engine is None else replace(context, engine=lambda: engine)

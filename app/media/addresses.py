@@ -104,7 +104,8 @@ class Guard:
     Args:
         allowed_hosts: Names or addresses that may be private, such as a media server in one's own network.
         max_seconds: Time for the whole download.
-        lookup_seconds: Time for the look-up of a name; as long as the system takes when ``None``.
+        connect_seconds: Time for one connection, all addresses of a host and the look-up of its name included; when
+            ``None`` the look-up takes as long as the system likes, and each address has the time of its own.
 
     Attributes:
         refused: Why the last connection was refused, or ``None``; kept because libraries swallow exceptions.
@@ -112,12 +113,12 @@ class Guard:
     """
 
     def __init__(
-        self, allowed_hosts: Iterable[str] = (), max_seconds: float = 3600.0, lookup_seconds: float | None = None
+        self, allowed_hosts: Iterable[str] = (), max_seconds: float = 3600.0, connect_seconds: float | None = None
     ) -> None:
         self._allowed = frozenset(_plain(host) for host in allowed_hosts)
         self._deadline = time.monotonic() + max_seconds
         self._open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        self._lookup_seconds = lookup_seconds
+        self._connect_seconds = connect_seconds
         self.refused: ForbiddenAddressError | None = None
         self.expired = False
         self._timer = threading.Timer(max_seconds, self._expire)
@@ -150,8 +151,11 @@ class Guard:
             OSError: It does not resolve, does not answer, or time is up.
         """
         failure: OSError = TimeoutError("time is up")
+        until = self._deadline
+        if self._connect_seconds is not None:
+            until = min(until, time.monotonic() + self._connect_seconds)
         for family, address in self.resolve(host, port):
-            left = self._deadline - time.monotonic()
+            left = until - time.monotonic()
             if left <= 0:
                 break
             connection = socket.socket(family, socket.SOCK_STREAM)
@@ -175,7 +179,7 @@ class Guard:
         """
         name = _plain(host)
         try:
-            found = _look_up(name, port, self._lookup_seconds)
+            found = _look_up(name, port, self._connect_seconds)
         except UnicodeError as error:  # a name that cannot be written in ASCII
             raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
         if name not in self._allowed and not all(is_public(str(address[0])) for *_, address in found):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -248,8 +249,6 @@ def test_a_killed_download_goes_on(site: Website, part: Path) -> None:
 
 
 def test_the_look_up_of_a_name_takes_no_longer_than_allowed(monkeypatch: pytest.MonkeyPatch, part: Path) -> None:
-    import socket
-
     over = threading.Event()
 
     def never(*_: object, **__: object) -> object:
@@ -260,3 +259,21 @@ def test_the_look_up_of_a_name_takes_no_longer_than_allowed(monkeypatch: pytest.
     with pytest.raises(FetchError, match="did not answer in time"):
         fetch_resumable(fetcher(connect_timeout=0.2), "http://weights.example/w", part)
     over.set()
+
+
+def test_all_addresses_of_a_host_that_does_not_answer_share_one_time(
+    monkeypatch: pytest.MonkeyPatch, part: Path
+) -> None:
+    tried: list[float] = []
+
+    def hang(self: socket.socket, _address: object) -> None:
+        tried.append(self.gettimeout() or 0)
+        threading.Event().wait(self.gettimeout())
+        raise TimeoutError
+
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{number}", 80)) for number in range(1, 20)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket.socket, "connect", hang)
+    with pytest.raises(FetchError, match="did not answer in time"):
+        fetch_resumable(fetcher(connect_timeout=0.2, allowed_hosts=("dead.example",)), "http://dead.example/w", part)
+    assert sum(tried) <= 0.2
