@@ -4,10 +4,19 @@ import cv2
 import numpy as np
 import pytest
 
-from app.domain import BoundingBox, Detection, FloatArray, Image, QualityReason
+from app.domain import (
+    UNINDEXED_REASONS,
+    BoundingBox,
+    Detection,
+    FloatArray,
+    Image,
+    QualityReason,
+    UnindexedReason,
+)
 from app.vision import quality
 from app.vision.align import DLIB_TEMPLATE, align
-from app.vision.quality import assess, evidence, eye_distance, geometry, share_outside, sharpness
+from app.vision.packs import get_pack
+from app.vision.quality import Limits, Scales, assess, evidence, eye_distance, geometry, share_outside, sharpness
 
 ASTRONAUT = np.array([[204, 100], [245, 102], [224, 126], [202, 139], [244, 140]], np.float32)
 PRESENT = 0.11  # as of a clear face
@@ -133,3 +142,42 @@ def test_sharpness_falls_with_blur_and_is_zero_where_nothing_is(astronaut):
 )
 def test_share_outside(shift, share):
     assert share_outside(DLIB_TEMPLATE + np.float32(shift), 150, 150) == pytest.approx(share, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("pack", "confidence", "presence", "reasons"),
+    [
+        ("bundled", 0.93, 0.11, ()),
+        ("bundled", 0.80, 0.11, (QualityReason.LOW_CONFIDENCE,)),
+        ("yunet-mobilefacenet", 0.93, 0.85, ()),
+        ("yunet-mobilefacenet", 0.80, 0.85, ()),
+        ("yunet-mobilefacenet", 0.60, 0.95, (QualityReason.LOW_CONFIDENCE,)),
+        ("yunet-mobilefacenet", 0.82, 0.44, (QualityReason.UNLIKE_FACE,)),
+        ("retinaface-mobile", 0.999, 0.85, ()),
+        ("retinaface-mobile", 0.99, 0.61, (QualityReason.UNLIKE_FACE,)),
+        # scales that nobody has measured are not judged by
+        ("scrfd+insightface-arcface", 0.5, 0.0, ()),
+        ("mtcnn+sface", 0.93, 0.0, ()),
+        ("mtcnn+sface", 0.80, 0.0, (QualityReason.LOW_CONFIDENCE,)),
+    ],
+)
+def test_scores_are_judged_on_the_scale_of_the_pack(astronaut, pack, confidence, presence, reasons):
+    scales = get_pack(pack).scales
+    judged = assess(astronaut, detected(ASTRONAUT, confidence), align(astronaut, ASTRONAUT), presence, scales)
+    assert judged.reasons == reasons
+    assert 0 < judged.score <= 1
+
+
+def test_the_score_grows_with_confidence_on_any_scale(astronaut):
+    chip = align(astronaut, ASTRONAUT)
+    for scales in (Scales(), Scales(Limits(0.3, 0.6), 2.0, (0.4, 4.0))):
+        values = [assess(astronaut, detected(ASTRONAUT, c), chip, 0.6, scales).score for c in (0.3, 0.5, 0.9, 0.99)]
+        assert values == sorted(values)
+        assert values[0] < values[-1]
+
+
+def test_every_reason_has_its_name_at_rekognition():
+    assert set(UNINDEXED_REASONS) == set(QualityReason)
+    assert set(UNINDEXED_REASONS.values()) <= set(UnindexedReason)
+    assert UNINDEXED_REASONS[QualityReason.BLURRED] == "LOW_SHARPNESS"
+    assert UNINDEXED_REASONS[QualityReason.PROFILE] == "EXTREME_POSE"
