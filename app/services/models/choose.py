@@ -163,7 +163,12 @@ _KEPT = (
 def _fallback_remark(pack: Pack, files: ModelFiles, error: ModelError) -> str:
     if not missing_weights(pack, files):
         return f"The pack {FALLBACK} is used. {error.message}"
+    if Records(files.cache).failure() is None:
+        return (
+            f"The weights of {pack.name} are not on this machine yet. They are fetched with the first video, or ahead of it by "
+            f"{PULL}; without a network the pack {FALLBACK} is used."
+        )
     return (
-        f"The pack {FALLBACK} is used, because the weights of {pack.name} are not on this machine. {PULL} fetches them; best "
-        "before the first video, since a library keeps its pack."
+        f"The pack {FALLBACK} is used, because the weights of {pack.name} could not be fetched. {PULL} tries again; best before "
+        "the first face is found, since a library keeps its pack."
     )
