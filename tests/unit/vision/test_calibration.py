@@ -37,10 +37,10 @@ def test_it_holds_for_every_pack_of_the_space_and_for_no_other(files):
 
 
 def test_a_guess_becomes_a_measured_pack(files):
-    space = get_pack("deepface:mtcnn/Dlib").space
+    space = get_pack("deepface:opencv/Dlib").space
     path = save_calibration(files, Calibration(space, 0.08, 0.01, 5, 20, "2026-11-22"))
     assert path.parent == files.cache / "calibration"
-    assert load_pack("deepface:mtcnn/Dlib", files).calibrated
+    assert load_pack("deepface:opencv/Dlib", files).calibrated
 
 
 def test_saving_again_replaces(files):

@@ -95,7 +95,8 @@ def test_only_measured_packs_say_that_they_are():
     assert get_pack("bundled").calibrated
     assert get_pack("yunet-mobilefacenet").calibrated
     assert not get_pack("retinaface-arcface").calibrated
-    assert not get_pack("deepface:mtcnn/Dlib").calibrated
+    assert get_pack("deepface:mtcnn/Dlib").calibrated
+    assert not get_pack("deepface:opencv/Dlib").calibrated
 
 
 def deepface_source(relative: str) -> str:
@@ -116,4 +117,4 @@ def test_the_thresholds_are_deepfaces():
     for name in pack_table.DEEPFACE_MODELS:
         found = re.search(rf'"{name}": {{"cosine": ([0-9.]+)', source)
         assert found
-        assert get_pack(f"deepface:mtcnn/{name}").same_person_distance == pytest.approx(float(found[1]))
+        assert get_pack(f"deepface:opencv/{name}").same_person_distance == pytest.approx(float(found[1]))
