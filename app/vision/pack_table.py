@@ -198,6 +198,9 @@ _SCORES: dict[str, tuple[Limits, float]] = {
     "yunet": _YUNET,
     "deepface:yunet": _YUNET,
     "retinaface-mobile": _MTCNN,
+    # not measured: the same training with a larger body
+    "retinaface": _MTCNN,
+    "deepface:retinaface": _MTCNN,
 }
 # MobileFaceNet's presence is 0.72..1.05 for faces seen from the front, 0.59 and more from the side, 0.55..0.64 for a print
 # of a skull, 0.19..0.48 for other false faces, where dlib's is 0.08..0.14, 0.06 and more, 0.05..0.06, 0.02..0.05.
