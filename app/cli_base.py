@@ -15,6 +15,9 @@ from app.config import Settings, load_settings
 from app.errors import AppError
 from app.log import configure_logging
 from app.services.context import Context, build_context
+from app.services.models.choose import choose, named_pack
+from app.services.models.engines import pinned_space
+from app.vision import Pack
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +36,13 @@ def open_context() -> Context:
     context = build_context(settings)
     context.database.upgrade()
     return context
+
+
+def pack_or_chosen(settings: Settings, name: str | None) -> Pack:
+    """The pack of a name; without one that of the library, or before its first face the one that the settings choose."""
+    if name:
+        return named_pack(settings, name)
+    return choose(settings, pinned_space(open_context().database)).pack
 
 
 def plain_errors(command: Callable[P, R]) -> Callable[P, R]:

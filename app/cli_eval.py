@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from app.cli_base import load_cli_settings, plain_errors, print_json
+from app.cli_base import load_cli_settings, pack_or_chosen, plain_errors, print_json
 from app.errors import InvalidInputError
 from app.services.evaluate import EvalReport, eval_engine, evaluate_folder, save
 from app.services.models.choose import model_files
@@ -22,7 +22,7 @@ _MOST_NAMED = 10
 
 @click.command("eval")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--pack", "name", help="Which pack to measure; the one of the settings unless given.")
+@click.option("--pack", "name", help="Which pack to measure; the library's unless given.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a histogram into this PNG file.")
 @click.option("--save", "keep", is_flag=True, help="Use the thresholds found here for this pack on this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
@@ -38,7 +38,7 @@ def eval_command(folder: Path, name: str | None, plot: Path | None, keep: bool, 
     with console.status("Looking for faces...") as status:
         report = evaluate_folder(
             folder,
-            eval_engine(settings, name),
+            eval_engine(settings, pack_or_chosen(settings, name)),
             lambda done, count: status.update(f"Looking for faces: {done} of {count} pictures"),
         )
     today = date.today()

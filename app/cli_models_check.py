@@ -9,10 +9,10 @@ from typing import Any
 import click
 from rich.console import Console
 
-from app.cli_base import load_cli_settings, plain_errors, print_json
+from app.cli_base import load_cli_settings, pack_or_chosen, plain_errors, print_json
 from app.config import Settings
 from app.services.models.check import CheckReport, PackSpeed, check_and_record, faster_packs, measure_speed
-from app.services.models.choose import choose, model_files, named_pack
+from app.services.models.choose import model_files
 from app.services.models.engines import runtime_options
 from app.vision import Pack
 
@@ -22,12 +22,12 @@ from app.vision import Pack
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @plain_errors
 def check_command(pack: str | None, as_json: bool) -> None:
-    """Tries a pack out on two known faces, and times it; without a name, the pack that the settings choose.
+    """Tries a pack out on two known faces, and times it; without a name, the library's pack.
 
     A pack that does not find the faces, or does not tell them apart as it should, is refused; the status is then 1.
     """
     settings = load_cli_settings()
-    chosen = named_pack(settings, pack) if pack else choose(settings, None).pack
+    chosen = pack_or_chosen(settings, pack)
     with Console(stderr=True).status("Trying it out...") as status:
         report = check_and_record(model_files(settings), chosen, runtime_options(settings))
         status.update("Taking times...")

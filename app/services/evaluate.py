@@ -13,7 +13,7 @@ from app.config import Settings
 from app.domain import Face, FloatArray, Image
 from app.errors import InvalidInputError, MediaError, TooLargeError
 from app.pixels import decode_image
-from app.services.models.choose import choose, model_files, named_pack
+from app.services.models.choose import model_files
 from app.services.models.engines import runtime_options
 from app.vision import FaceEngine, ModelFiles, Pack
 from app.vision.calibration import Calibration, save_calibration
@@ -128,18 +128,16 @@ _FEWEST_PAIRS = 20
 _WORST_ACCURACY = 0.8
 
 
-def eval_engine(settings: Settings, name: str | None) -> FaceEngine:
+def eval_engine(settings: Settings, pack: Pack) -> FaceEngine:
     """The engine to measure.
 
     Args:
         settings: The settings.
-        name: Name of a pack; what the settings ask for when ``None``.
+        pack: Its pack.
 
     Raises:
-        ConfigError: There is no such pack.
         ModelError: Its weights are missing or damaged.
     """
-    pack = named_pack(settings, name) if name else choose(settings, None).pack
     return FaceEngine(
         pack,
         model_files(settings),
