@@ -92,7 +92,7 @@ DLIB = Figures(
 # track_noise, face_grouping_distance: 0.17..0.19 is the median within a track. With 0.2 the clips group into the five
 # without a fault from 0.57, 0.49, 0.43, 0.45 to 0.63, 0.63, 0.63, 0.61 behind YuNet, sampled every 1, 0.5, 0.2, 0.33 s; with
 # 0.15 only from 0.57 to 0.59. Behind RetinaFace-MobileNet0.25, whose points of turned heads are coarser, they do from 0.49
-# to 0.57 at 0.2, 0.33 and 0.75 s; at 1 and 0.5 s one turned head stays a person of its own, and nobody is merged.
+# to 0.59 at 0.2, 0.33 and 0.75 s; at 1 and 0.5 s one turned head stays a person of its own, and nobody is merged.
 # grouping_distance is smaller by 0.6 of the noise, as with dlib.
 MOBILEFACENET = Figures(
     space="mobilefacenet/arcface-112",
