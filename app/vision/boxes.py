@@ -17,10 +17,12 @@ from app.domain import IntArray
 Boxes = npt.NDArray[np.floating[Any]]
 Measure = Literal["union", "min"]
 
-# Rows compared at a time, so that suppression stays in the cache and leaves out most of what is compared twice.
-_BLOCK = 128
+# Up to so many boxes, comparing all with all is quickest.
+_FEW = 128
 # Row i, column j: whether the box at place i is better than that at j.
-_BETTER = np.triu(np.ones((_BLOCK, _BLOCK), np.bool_), k=1)
+_BETTER = np.triu(np.ones((_FEW, _FEW), np.bool_), k=1)
+# Boxes that are compared with others at a time.
+_BLOCK = 64
 
 
 def _areas(boxes: Boxes) -> Boxes:
@@ -74,38 +76,52 @@ def suppress(
     order: IntArray = np.argsort(scores)[::-1]
     if len(order) <= 1:
         return order
-    corners = boxes[order].T.copy()
-    areas = _areas(corners.T)
-    alive = np.ones(len(order), dtype=np.bool_)
-    for start in range(0, len(order), _BLOCK):
-        above = _is_above(corners[:, start:], areas[start:], threshold, measure)
+    ranked = boxes[order]
+    if len(order) <= _FEW:
+        corners = ranked.T.copy()
+        above = _are_above(corners, corners, threshold, measure)
         # Row i stands at column i too, and suppresses only what comes after itself.
-        above[:, :_BLOCK] &= _BETTER[: len(above), : len(above)]
-        alive[start:] &= ~above.any(axis=0)
-    return order[alive]
+        above &= _BETTER[: len(order), : len(order)]
+        return order[~above.any(axis=0)]
+    return order[~_swept(ranked, threshold, measure)]
 
 
-def _is_above(corners: Boxes, areas: Boxes, threshold: float, measure: Measure) -> npt.NDArray[np.bool_]:
-    """Whether the first :data:`_BLOCK` boxes, (4, n) by coordinate, overlap each of all by more than a threshold.
+def _swept(ranked: Boxes, threshold: float, measure: Measure) -> npt.NDArray[np.bool_]:
+    """Which of many boxes, best first, are suppressed: compares each with those only that begin where it is."""
+    rank = np.argsort(ranked[:, 0], kind="stable")
+    corners = ranked[rank].T.copy()
+    worse = np.zeros(len(rank), np.bool_)
+    for start in range(0, len(rank), _BLOCK):
+        block = corners[:, start : start + _BLOCK]
+        end = max(int(np.searchsorted(corners[0], block[2].max())), start + block.shape[1])
+        above = _are_above(block, corners[:, start:end], threshold, measure)
+        better = rank[start : start + _BLOCK, None] < rank[start:end]
+        worse[start:end] |= (above & better).any(axis=0)
+        # A box is not better than itself, nor is it worse.
+        above[:, : len(above)].flat[:: len(above) + 1] = False
+        worse[start : start + _BLOCK] |= (above & ~better).any(axis=1)
+    suppressed = np.empty_like(worse)
+    suppressed[rank] = worse
+    return suppressed
 
-    This is where a crowd's time goes, hence no division.
-    """
-    x1, y1, x2, y2 = corners
-    common = _common(x1, x2)
-    common *= _common(y1, y2)
-    ours = areas[:_BLOCK, None]
+
+def _are_above(first: Boxes, second: Boxes, threshold: float, measure: Measure) -> npt.NDArray[np.bool_]:
+    """Whether boxes (4, n) overlap others (4, m) by more than a threshold: (n, m). Without a division, for speed."""
+    common = _common(first[0::2], second[0::2])
+    common *= _common(first[1::2], second[1::2])
+    ours, theirs = _areas(first.T)[:, None], _areas(second.T)
     if measure == "min":
-        return common > np.minimum(ours, areas) * threshold
+        return common > np.minimum(ours, theirs) * threshold
     # the common area over that of the union, with all areas on one side
     common *= 1 + threshold
-    whole = (ours + areas) * threshold
-    return common > whole
+    ours, theirs = ours * threshold, theirs * threshold
+    return common > ours + theirs
 
 
-def _common(low: Boxes, high: Boxes) -> Boxes:
-    """Length (m, n) that the first :data:`_BLOCK` intervals have in common with each of all; 0 where none."""
-    length = np.minimum(high[:_BLOCK, None], high)
-    length -= np.maximum(low[:_BLOCK, None], low)
+def _common(first: Boxes, second: Boxes) -> Boxes:
+    """Length (n, m) that intervals (2, n) have in common with others (2, m); 0 where none."""
+    length = np.minimum(first[1][:, None], second[1])
+    length -= np.maximum(first[0][:, None], second[0])
     return np.maximum(length, 0, out=length)
 
 

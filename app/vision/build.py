@@ -24,6 +24,7 @@ EmbedderMaker = Callable[[Pack, ModelFiles, RuntimeOptions], Embedder]
 
 _DETECTORS: dict[str, DetectorMaker] = {
     "mtcnn": lambda _pack, files, runtime: MtcnnDetector(files.cache, runtime=runtime),
+    "mtcnn-exact": lambda _pack, files, runtime: MtcnnDetector(files.cache, variant="exact", runtime=runtime),
     "retinaface": lambda _pack, files, runtime: RetinaFaceDetector(files, runtime),
     "deepface": lambda pack, files, _runtime: DeepFaceDetector(pack.detector.partition(":")[2], files),
     **dict.fromkeys(

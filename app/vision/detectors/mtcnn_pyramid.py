@@ -16,10 +16,14 @@ from app.domain import FloatArray, Image
 
 # The side of the window that the first net looks through, in pixels of a level.
 WINDOW = 12
+# How far apart its windows are in pixels, and how far where it leaves out every other row and column of them.
+STEP, COARSE_STEP = 2, 4
 # Each level of the pyramid is this much smaller than the one before; the package's default.
 _SHRINK = 0.709
 # A strip is cut into tiles of about so many pixels; the first net's maps of larger ones leave the cache.
 _TILE_ROWS, _TILE_COLUMNS = 112, 400
+# Smaller levels than this, in pixels, cost too little to be looked at coarsely.
+_COARSE_FROM = 40_000
 # Parts of a pixel smaller than this are left out, as OpenCV does.
 _SLIVER = 1e-3
 
@@ -82,21 +86,23 @@ def pyramid(width: int, height: int, min_face_size: int) -> list[Level]:
 
 
 @lru_cache(maxsize=16)
-def plan(width: int, height: int, min_face_size: int, coarse_above: float = math.inf) -> tuple[Strip, ...]:
+def plan(width: int, height: int, min_face_size: int, coarse_levels: int = 0) -> tuple[Strip, ...]:
     """Plans the work of the first net on a picture.
 
     Args:
         width: Width of the picture in pixels.
         height: Its height.
         min_face_size: See :func:`pyramid`.
-        coarse_above: On levels of more pixels than this windows are 4 pixels apart, on others 2.
+        coarse_levels: On so many of the largest levels windows are 4 pixels apart, if the levels are large; on all
+            others 2.
 
     Returns:
         The strips of all levels, the largest level first, each from top to bottom.
     """
     strips = []
     for number, level in enumerate(pyramid(width, height, min_face_size)):
-        step = 4 if level.width * level.height > coarse_above else 2
+        coarse = number < coarse_levels and level.width * level.height >= _COARSE_FROM
+        step = COARSE_STEP if coarse else STEP
         tiles = _cut(level.width, _TILE_COLUMNS, step)
         for top, bottom in _cut(level.height, _TILE_ROWS, step):
             rows = _averaging(height, level.height, top, bottom)

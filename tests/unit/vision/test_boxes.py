@@ -72,20 +72,29 @@ def test_a_box_at_the_threshold_stays():
     assert suppress(pair, np.array([0.9, 0.8]), 0.5, measure="min").tolist() == [0]
 
 
-def test_many_boxes_give_what_a_plain_loop_gives():
-    # More than one block of rows.
+@pytest.mark.parametrize("count", [2, 100, 128, 129, 1300])
+@pytest.mark.parametrize("measure", ["union", "min"])
+@pytest.mark.parametrize("width", [200.0, 3000.0], ids=["crowded", "spread"])
+def test_many_boxes_give_what_a_plain_loop_gives(count: int, measure, width: float):
     random = np.random.default_rng(1)
-    corners = random.uniform(0, 200, (1300, 2))
-    boxes = np.concatenate([corners, corners + random.uniform(5, 40, (1300, 2))], axis=1)
-    scores = random.permutation(1300) / 1300
+    corners = random.uniform(0, (width, 200), (count, 2))
+    boxes = np.concatenate([corners, corners + random.uniform(-5, 40, (count, 2))], axis=1)
+    scores = random.permutation(count) / count
     order = np.argsort(-scores)
     expected = [
         int(index)
         for place, index in enumerate(order)
-        if not (overlap(boxes[order[:place]], boxes[[index]]) > 0.4).any()
+        if not (overlap(boxes[order[:place]], boxes[[index]], measure) > 0.4).any()
     ]
-    assert 100 < len(expected) < 1200
-    assert suppress(boxes, scores, 0.4).tolist() == expected
+    assert suppress(boxes, scores, 0.4, measure=measure).tolist() == expected
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_of_equal_boxes_one_stays(count: int):
+    boxes, scores = np.tile([UNIT], (count, 1)), np.full(count, 0.5)
+    assert len(suppress(boxes, scores, 0.5)) == 1
+    scores[count // 2] = 0.9
+    assert suppress(boxes, scores, 0.5).tolist() == [count // 2]
 
 
 def test_square_grows_around_the_centre():

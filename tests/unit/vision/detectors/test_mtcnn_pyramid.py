@@ -67,12 +67,12 @@ def test_shrink_gives_what_opencv_gives(size: tuple[int, int], min_face_size: in
 
 
 @pytest.mark.parametrize("size", [(640, 360), (1282, 721), (12, 12), (13, 1500), (401, 113), (15, 14)])
-@pytest.mark.parametrize("coarse_above", [np.inf, 0], ids=["fine", "coarse"])
-def test_each_window_lies_in_one_tile_of_one_strip(size: tuple[int, int], coarse_above: float):
-    step = 4 if coarse_above == 0 else 2
-    strips = plan(*size, 12, coarse_above)
+@pytest.mark.parametrize("coarse_levels", [0, 2, 9])
+def test_each_window_lies_in_one_tile_of_one_strip(size: tuple[int, int], coarse_levels: int):
+    strips = plan(*size, 12, coarse_levels)
     for number, level in enumerate(pyramid(*size, 12)):
         mine = [strip for strip in strips if strip.number == number]
+        step = 4 if number < coarse_levels and level.width * level.height >= 40_000 else 2
         assert all(strip.step == step for strip in mine)
         rows = [range(strip.top, strip.top + strip.rows.shape[0] - 11, step) for strip in mine]
         assert [row for part in rows for row in part] == list(range(0, level.height - 11, step))
@@ -85,6 +85,11 @@ def test_each_window_lies_in_one_tile_of_one_strip(size: tuple[int, int], coarse
 
 
 def test_only_large_levels_are_looked_at_coarsely():
-    steps = {strip.level.width * strip.level.height: strip.step for strip in plan(640, 360, 20, 40_000)}
-    assert {area: 4 if area > 40_000 else 2 for area in steps} == steps
-    assert set(steps.values()) == {2, 4}
+    def steps(width: int, height: int, coarse_levels: int) -> list[int]:
+        strips = plan(width, height, 20, coarse_levels)
+        return list({strip.number: strip.step for strip in strips}.values())
+
+    assert steps(640, 360, 0) == [2] * 9
+    assert steps(640, 360, 1) == [4] + [2] * 8
+    assert steps(640, 360, 9) == [4, 4] + [2] * 7
+    assert steps(150, 150, 9) == [2] * 6

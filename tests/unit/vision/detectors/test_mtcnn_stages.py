@@ -22,7 +22,7 @@ def test_probability_is_the_softmax():
         np.testing.assert_allclose(probability(logit), expected, atol=1e-7)
 
 
-STRIP = plan(640, 480, 12, 0)[1]._replace(step=2, top=100)
+STRIP = plan(640, 480, 12)[1]._replace(top=100)
 
 
 def test_hits_are_the_windows_above_the_threshold():
