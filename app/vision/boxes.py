@@ -120,7 +120,7 @@ def _are_above(first: Boxes, second: Boxes, threshold: float, measure: Measure) 
 
 def _common(first: Boxes, second: Boxes) -> Boxes:
     """Length (n, m) that intervals (2, n) have in common with others (2, m); 0 where none."""
-    length = np.minimum(first[1][:, None], second[1])
+    length: Boxes = np.minimum(first[1][:, None], second[1])
     length -= np.maximum(first[0][:, None], second[0])
     return np.maximum(length, 0, out=length)
 

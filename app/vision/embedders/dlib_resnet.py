@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -99,7 +100,7 @@ class DlibEmbedder:
         """
         if not self._flip:
             return to_unit_length(self.describe(chips))
-        both = self.describe(np.concatenate([chips, chips[:, :, ::-1]]))
+        both = self.describe(np.concatenate([chips, _mirrored(chips)]))
         return to_unit_length(both[: len(chips)] + both[len(chips) :])
 
     def presence(self, embeddings: FloatArray) -> FloatArray:
@@ -116,6 +117,14 @@ class DlibEmbedder:
             return np.empty(0, np.float32)
         nearest: FloatArray = (embeddings @ self._blanks.T).max(1)
         return np.asarray(1.0 - nearest, np.float32)
+
+
+def _mirrored(chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    if chips.dtype != np.uint8 or chips.ndim != 4 or not chips.size:
+        return chips  # to be refused, or nothing to do
+    # all as one tall picture, which takes a tenth of the time of copying a view of negative strides
+    tall = np.ascontiguousarray(chips).reshape(-1, *chips.shape[2:])
+    return np.asarray(cv2.flip(tall, 1), np.uint8).reshape(chips.shape)
 
 
 def _split(chips: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.uint8]]:
