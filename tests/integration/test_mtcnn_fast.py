@@ -14,8 +14,12 @@ from PIL import ImageOps
 
 from app.domain import Detection, Image
 from app.media.frames import FrameSampler
+from app.vision import get_pack
 from app.vision.boxes import overlap
+from app.vision.build import build_detector
 from app.vision.detectors.mtcnn import MtcnnDetector, VariantName
+from app.vision.files import ModelFiles
+from app.vision.runtime import RuntimeOptions
 
 CONFIDENCE = 0.7
 MIN_FACE_SIZE = 20
@@ -43,8 +47,8 @@ def detectors(models_cache: Path) -> dict[VariantName, MtcnnDetector]:
     return {name: MtcnnDetector(models_cache, variant=name) for name in variants}
 
 
-def find(detector: MtcnnDetector, images: Sequence[Image]) -> list[list[Detection]]:
-    return detector.detect(images, min_face_size=MIN_FACE_SIZE, confidence=CONFIDENCE)
+def find(detector: MtcnnDetector, images: Sequence[Image], confidence: float = CONFIDENCE) -> list[list[Detection]]:
+    return detector.detect(images, min_face_size=MIN_FACE_SIZE, confidence=confidence)
 
 
 def boxes_of(faces: Iterable[Detection]) -> np.ndarray:
@@ -122,3 +126,17 @@ def frames(shared: Path) -> Iterator[Image]:
         interval = 0.5 if path.stem == "hamilton" else 1.0
         with FrameSampler(path, interval) as sampler:
             yield from (np.array(frame.image) for frame in sampler)
+
+
+@pytest.mark.parametrize(("pack", "variant"), [("bundled", "fast"), ("bundled-exact", "exact")])
+def test_packs_have_their_variant(
+    pack: str, variant: VariantName, detectors, models_cache: Path, astronaut: Image, grace_hopper: Image
+):
+    room = np.concatenate([astronaut, grace_hopper[:512]], axis=1)[::2, ::2]
+    made = build_detector(get_pack(pack), ModelFiles.within(models_cache), RuntimeOptions())
+    (faces,) = made.detect([room], min_face_size=MIN_FACE_SIZE, confidence=0.1)
+    expected, other = (
+        find(detectors[name], [room], 0.1)[0] for name in (variant, "exact" if variant == "fast" else "fast")
+    )
+    np.testing.assert_allclose(boxes_of(faces), boxes_of(expected), atol=1e-3)
+    assert [face.confidence for face in expected] != [face.confidence for face in other]

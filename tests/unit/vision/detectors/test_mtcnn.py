@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -92,6 +93,15 @@ def test_pictures_at_once_give_what_each_gives_alone(detector: MtcnnDetector, as
     assert all(same(first, second) for first, second in zip(together, alone, strict=True))
 
 
+def test_one_picture_gives_what_it_gives_among_many(detector: MtcnnDetector, astronaut: Image, grace_hopper: Image):
+    """Among many each picture is one thread's; alone its strips and crops are spread over all."""
+    room = np.concatenate([astronaut, grace_hopper[:512]], axis=1)
+    alone = find(detector, room)
+    many = detector.detect([room] * 40, min_face_size=20, confidence=0.8)
+    assert len(alone) == 2
+    assert all(same(faces, alone) for faces in many)
+
+
 def test_no_pictures_no_faces(detector: MtcnnDetector):
     assert detector.detect([], min_face_size=20, confidence=0.7) == []
 
@@ -139,6 +149,12 @@ def test_counts_the_seconds_in_its_nets(detector: MtcnnDetector, astronaut: Imag
     before = detector.seconds
     find(detector, astronaut)
     assert detector.seconds > before
+
+
+def test_threads_in_different_nets_count_once(detector: MtcnnDetector, astronaut: Image):
+    before, started = detector.seconds, time.perf_counter()
+    detector.detect([astronaut] * 6, min_face_size=20, confidence=0.7)
+    assert 0 < detector.seconds - before <= time.perf_counter() - started
 
 
 def test_the_picture_is_left_as_it_was(detector: MtcnnDetector, astronaut: Image):
