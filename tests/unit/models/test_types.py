@@ -103,4 +103,5 @@ def test_every_reference_says_what_happens_on_deletion() -> None:
         "track.person_id": "SET NULL",
         "track.space_id": None,
         "track.video_id": "CASCADE",
+        "staged_face.face_id": "CASCADE",
     }

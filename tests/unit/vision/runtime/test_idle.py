@@ -87,7 +87,8 @@ def test_use_puts_the_end_off(monkeypatch):
     assert session.unload_if_idle() == (False, 60)
 
 
-def test_the_watch_keeps_nothing_alive_and_ends():
+def test_the_watch_keeps_nothing_alive_and_ends(monkeypatch):
+    monkeypatch.setattr(idle, "_watches", {})  # other tests of this process may have something loaded
     session = OnnxSession(doubling_model(), runtime=RuntimeOptions(idle_seconds=0.2))
     thread = idle.idle_watch()._thread
     assert thread is not None
