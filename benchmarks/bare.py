@@ -44,18 +44,28 @@ class Call:
 
 @dataclass
 class Tape:
-    """Runs of networks in the order in which they began."""
+    """Runs of networks in the order in which they began.
+
+    Attributes:
+        calls: The runs.
+        home: The thread that recorded; others are the engine's own.
+    """
 
     calls: list[Call] = field(default_factory=list)
+    home: int = field(default_factory=threading.get_ident)
 
-    def phases(self) -> list[list[Call]]:
-        """Runs of one network that followed each other."""
-        phases: list[list[Call]] = []
+    def phases(self) -> list[list[list[Call]]]:
+        """Runs by phase and thread: in turns, what the recording thread ran itself, and what the engine's threads ran.
+
+        Within a phase threads are independent; each thread's runs follow each other. The engine's threads may be in
+        different networks at once, so a change of network ends no phase.
+        """
+        phases: list[dict[int, list[Call]]] = []
         for call in self.calls:
-            if not phases or phases[-1][-1].session is not call.session:
-                phases.append([])
-            phases[-1].append(call)
-        return phases
+            if not phases or (call.thread == self.home) != (self.home in phases[-1]):
+                phases.append({})
+            phases[-1].setdefault(call.thread, []).append(call)
+        return [list(phase.values()) for phase in phases]
 
 
 @contextmanager
@@ -83,26 +93,30 @@ def taped(keep_inputs: bool = True) -> Iterator[Tape]:
 
 
 def replay(tape: Tape) -> float:
-    """Makes the recorded calls again, with nothing in between, as many at once as there were threads.
+    """Makes the recorded calls again with nothing in between, each thread's calls on a thread of its own.
 
     Returns:
         Seconds.
     """
-    spent = 0.0
-    for phase in tape.phases():
-        width = len({call.thread for call in phase})
-        if width == 1:
-            started = time.perf_counter()
-            for call in phase:
-                call.session.run(call.outputs, call.inputs)
-            spent += time.perf_counter() - started
-            continue
-        with ThreadPoolExecutor(width) as pool:
-            list(pool.map(int, range(width)))  # threads start before the clock does
-            started = time.perf_counter()
-            list(pool.map(lambda call: call.session.run(call.outputs, call.inputs), phase))
-            spent += time.perf_counter() - started
-    return spent
+    return sum(_replay_phase(threads) for threads in tape.phases())
+
+
+def _replay_phase(threads: list[list[Call]]) -> float:
+    if len(threads) == 1:
+        started = time.perf_counter()
+        _repeat(threads[0])
+        return time.perf_counter() - started
+    with ThreadPoolExecutor(len(threads)) as pool:
+        barrier = threading.Barrier(len(threads))
+        list(pool.map(lambda _: barrier.wait(), threads))  # all threads are there before the clock starts
+        started = time.perf_counter()
+        list(pool.map(_repeat, threads))
+        return time.perf_counter() - started
+
+
+def _repeat(calls: list[Call]) -> None:
+    for call in calls:
+        call.session.run(call.outputs, call.inputs)
 
 
 def union(intervals: Sequence[Interval]) -> list[Interval]:

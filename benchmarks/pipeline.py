@@ -167,7 +167,7 @@ def _run(context: Context, film: Film, recording: Recording) -> tuple[list[Elaps
         for _ in sampler:
             pass
     detect, embed = replay_models(recording.detect), replay_models(recording.embed)
-    networks = replay_networks(recording.phases)
+    networks = replay_networks(recording.tape)
     steps, timings = Steps(), context.engine().timings
     before = replace(timings)
     with _counted(steps), timed() as total:

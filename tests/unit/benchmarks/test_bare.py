@@ -58,8 +58,8 @@ def test_as_many_runs_are_made_at_once_as_there_were_threads(doubler: onnxruntim
         for thread in threads:
             thread.join()
         doubler.run(None, {"x": np.ones(2, np.float32)})
-    assert len({call.thread for call in tape.calls}) >= 2
-    assert [len(phase) for phase in tape.phases()] == [3]
+    # the two at once, then what the recording thread ran itself
+    assert [[len(calls) for calls in phase] for phase in tape.phases()] == [[1, 1], [1]]
     assert bare.replay(tape) > 0
 
 
@@ -68,8 +68,7 @@ def test_the_networks_of_an_engine_are_all_recorded(models_cache: Path, astronau
     engine.analyse([astronaut])
     with bare.taped() as tape:
         faces = engine.analyse([astronaut])[0]
-    names = [[node.name for node in phase[0].session.get_inputs()] for phase in tape.phases()]
-    assert len(names) >= 4  # three of MTCNN, then the embedder
+    assert len({id(call.session) for call in tape.calls}) >= 4  # three of MTCNN, then the embedder
     assert len(faces) >= 1
     assert 0 < bare.replay(tape) < 60
 
