@@ -100,6 +100,7 @@ def _in_batches(work: Work, pictures: list[Image], batch: int) -> int:
 
 
 def _at(batch: int, work: Work, pictures: list[Image], repetitions: int) -> BatchCost:
+    _in_batches(work, pictures, batch)  # what is done once only must not be on the tape
     with bare.taped() as tape:
         _in_batches(work, pictures, batch)
 
