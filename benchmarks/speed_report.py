@@ -25,7 +25,7 @@ Ratios are formed within each turn. Figures are medians with the middle half of 
   each cuts, aligns and embeds the same faces in its own way, and ours judges them too. Ours gets all frames of a turn
   at once, and embeds no mirror images here. DeepFace pads a frame by half on each side and scales the whole to
   1820x1024 pixels, so that the frame itself becomes 910x512.
-- **mtcnn**: both search whole frames, not shrunk, for faces from 20 px on, with the package's thresholds. *fast* is
+- **mtcnn**: both search whole frames, not shrunk, for faces from 20 px on, with the package's thresholds. *as bundled* is
   what the bundled pack runs, *exact* is held to the package's own faces by the tests.
 - **dlib**: aligned chips to descriptors, no mirror images; its best way, all chips in one call.
 - **face_recognition**: `face_locations` and `face_encodings` as they are by default, against the whole bundled engine
