@@ -7,7 +7,7 @@ several pictures at once, and only what passes the threshold is decoded. On the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -25,7 +25,8 @@ from app.vision.detectors.anchors import (
 from app.vision.files import ModelFiles
 from app.vision.letterbox import Letterbox, PixelFormat, Tensor
 from app.vision.reference_weights import load_retinaface
-from app.vision.runtime import OnnxSession, RuntimeOptions
+from app.vision.runtime import OnnxSession, RuntimeOptions, available_cores
+from app.vision.runtime.overlap import run_overlapped
 
 # retina-face, RetinaFace.py: sides of the square anchors of each feature map, in the order of the graph's outputs. Its
 # table of corners, such as (-248, -248, 263, 263) for 512, puts all their centres at 7.5.
@@ -62,11 +63,19 @@ class RetinaFaceDetector:
         pixels = PixelFormat(layout="nhwc", floating=False)
         limit = _ACCELERATED_PIXELS if self._session.accelerated else _BATCH_PIXELS
         self._letterbox = Letterbox(pixels, stride=_STRIDE, max_pixels=limit)
+        # As many pictures as cores, each on a core of its own, are a tenth quicker (640x360, 2 cores) than one after the
+        # other on all cores. It takes the weights once more, 110 MB, so it waits until there are so many pictures.
+        self._cores = 1 if self._session.accelerated else runtime.threads or available_cores()
+        self._singles = Letterbox(pixels, stride=_STRIDE, max_pixels=1)
+        self._load_single: Callable[[], OnnxSession] = lambda: OnnxSession(
+            lambda: load_retinaface(files), runtime=runtime, threads=1, blocked_layout=True
+        )
+        self._single: OnnxSession | None = None
 
     @property
     def seconds(self) -> float:
         """Wall time so far during which the network was at work."""
-        return self._session.seconds
+        return self._session.seconds + (self._single.seconds if self._single else 0.0)
 
     def detect(
         self, images: Sequence[Image], *, min_face_size: int | Sequence[int], confidence: float
@@ -77,15 +86,27 @@ class RetinaFaceDetector:
         """
         sizes = [min_face_size] * len(images) if isinstance(min_face_size, int) else list(min_face_size)
         faces: list[list[Detection]] = [[] for _ in images]
-        for slot, outputs in self._letterbox.run(images, self._run):
-            shapes = [(images[index].shape[0], images[index].shape[1]) for index in slot.indices]
-            smallest = [sizes[index] for index in slot.indices]
+        for indices, outputs in self._outputs(images):
+            shapes = [(images[index].shape[0], images[index].shape[1]) for index in indices]
+            smallest = [sizes[index] for index in indices]
             found = pick_faces(
                 decode(outputs, confidence), shapes, overlap=_OVERLAP, min_face_sizes=smallest, pixel=_PIXEL
             )
-            for index, mine in zip(slot.indices, found, strict=True):
+            for index, mine in zip(indices, found, strict=True):
                 faces[index] = mine
         return faces
+
+    def _outputs(self, images: Sequence[Image]) -> Iterator[tuple[list[int], list[FloatArray]]]:
+        """What the network says, and about which pictures."""
+        spread = len(images) // self._cores * self._cores if self._cores > 1 else 0
+        for slot, outputs in self._singles.run(images[:spread], self._run_spread):
+            yield list(slot.indices), outputs
+        for slot, outputs in self._letterbox.run(images[spread:], self._run):
+            yield [spread + index for index in slot.indices], outputs
+
+    def _run_spread(self, tensors: Iterator[Tensor]) -> Iterator[list[FloatArray]]:
+        self._single = self._single or self._load_single()
+        return run_overlapped(self._single.run, ({self._input: tensor} for tensor in tensors), self._cores)
 
     def _run(self, tensors: Iterator[Tensor]) -> Iterator[list[FloatArray]]:
         return self._session.run_all({self._input: tensor} for tensor in tensors)

@@ -13,24 +13,25 @@ Result = TypeVar("Result")
 _IN_FLIGHT = 2
 
 
-def run_overlapped(run: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Calls ``run`` for each item on two threads, so that copies of one call take place while another computes.
+def run_overlapped(run: Callable[[Item], Result], items: Iterable[Item], at_once: int = _IN_FLIGHT) -> Iterator[Result]:
+    """Calls ``run`` for each item on several threads, so that copies of one call take place while another computes.
 
     ONNX Runtime gives each call at the same time a stream of its own on the device. The items are taken, and so made
     if the iterable makes them, by the caller's thread while others run.
 
     Args:
-        run: Copies, computes and copies back; must be safe to call from two threads.
-        items: At most two of them, and one more, exist at a time.
+        run: Copies, computes and copies back; must be safe to call from several threads.
+        items: At most ``at_once`` of them, and one more, exist at a time.
+        at_once: Threads.
 
     Yields:
         The results in the order of the items. What ``run`` raises is raised for its item, and ends the iteration.
     """
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="device") as pool:
+    with ThreadPoolExecutor(at_once, thread_name_prefix="device") as pool:
         try:
             for item in items:
-                if len(waiting) == _IN_FLIGHT:
+                if len(waiting) == at_once:
                     yield waiting.popleft().result()
                 waiting.append(pool.submit(run, item))
             while waiting:
