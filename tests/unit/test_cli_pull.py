@@ -108,7 +108,8 @@ def test_packs_without_weights_of_that_kind(tmp_path: Path, name: str, status: i
 
 
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores Ctrl-C
 from app import cli_pull
 from app.cli import main
 from app.services.models.sources import Weight
