@@ -12,8 +12,9 @@ from rich.console import Console
 
 from app.cli_base import load_cli_settings, pack_or_chosen, plain_errors, print_json
 from app.errors import InvalidInputError
-from app.services.evaluate import EvalReport, eval_engine, evaluate_folder, save
+from app.services.evaluate import EvalReport, evaluate_folder, save
 from app.services.models.choose import model_files
+from app.services.models.engines import make_engine
 from app.vision.histogram import draw_histogram
 from app.vision.packs import calibrated
 
@@ -38,7 +39,7 @@ def eval_command(folder: Path, name: str | None, plot: Path | None, keep: bool, 
     with console.status("Looking for faces...") as status:
         report = evaluate_folder(
             folder,
-            eval_engine(settings, pack_or_chosen(settings, name)),
+            make_engine(settings, pack_or_chosen(settings, name)),
             lambda done, count: status.update(f"Looking for faces: {done} of {count} pictures"),
         )
     today = date.today()

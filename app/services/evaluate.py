@@ -9,12 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from app.config import Settings
 from app.domain import Face, FloatArray, Image
 from app.errors import InvalidInputError, MediaError, TooLargeError
 from app.pixels import decode_image
-from app.services.models.choose import model_files
-from app.services.models.engines import runtime_options
 from app.vision import FaceEngine, ModelFiles, Pack
 from app.vision.calibration import Calibration, save_calibration
 from app.vision.evaluate import Evaluation, evaluate, pair_distances
@@ -126,26 +123,6 @@ def save(report: EvalReport, files: ModelFiles, today: date) -> Path:
 # A curve of two parameters from fewer pairs than this would follow single pictures.
 _FEWEST_PAIRS = 20
 _WORST_ACCURACY = 0.8
-
-
-def eval_engine(settings: Settings, pack: Pack) -> FaceEngine:
-    """The engine to measure.
-
-    Args:
-        settings: The settings.
-        pack: Its pack.
-
-    Raises:
-        ModelError: Its weights are missing or damaged.
-    """
-    return FaceEngine(
-        pack,
-        model_files(settings),
-        runtime=runtime_options(settings),
-        detection_size=settings.detection_size,
-        confidence=settings.face_confidence_threshold,
-        min_face_size=settings.min_face_size,
-    )
 
 
 def _pictures(folder: Path) -> list[Path]:

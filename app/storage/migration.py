@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, literal, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 
 from app.domain import JobKind, JobState
 from app.models import EmbeddingSpace, Face, Job, PackMigration, StagedFace, Track, Video, utc_now
-from app.storage import vectors
-from app.storage.rows import batches, integers, run
-from app.storage.tracks import TrackNodes
+from app.storage.rows import batches, run
+from app.storage.tracks import TrackNodes, as_nodes
 
 CROP, FRAME, KEPT, GONE = "crop", "frame", "kept", "gone"  # where a new vector comes from
 
@@ -208,20 +206,12 @@ def nodes_of(session: Session, tracks: Sequence[NewTrack], dimension: int) -> Tr
     """Tracks as clustering takes them, with what the new pack says of them; those deleted meanwhile are left out."""
     new = {one.track_id: one for one in tracks}
     columns = (Track.id, Track.video_id, Track.person_id, Track.start, Track.end, Track.face_count)
-    found = [row for row in session.execute(select(*columns).order_by(Track.id)).all() if row.id in new]
-    ids, videos, people, starts, ends, face_counts = zip(*found, strict=True) if found else ((),) * 6
-    chosen = [new[one] for one in ids]
-    return TrackNodes(
-        ids=integers(ids),
-        video_ids=integers(videos),
-        person_ids=integers(people),
-        starts=np.array(starts, dtype=np.float64),
-        ends=np.array(ends, dtype=np.float64),
-        face_counts=integers(face_counts),
-        qualities=np.array([one.quality for one in chosen], dtype=np.float32),
-        usable=np.array([one.usable for one in chosen], dtype=np.bool_),
-        embeddings=vectors.decode_many([one.embedding for one in chosen], dimension),
-    )
+    found = [
+        (*row, new[row[0]].quality, new[row[0]].usable, new[row[0]].embedding)
+        for row in session.execute(select(*columns).order_by(Track.id))
+        if row[0] in new
+    ]
+    return as_nodes(found, dimension)
 
 
 def swap(

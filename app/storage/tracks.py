@@ -16,6 +16,9 @@ from app.storage import faces as face_rows
 from app.storage import vectors
 from app.storage.rows import NOBODY, batches, integers, run, serialize_findings
 
+# id, video, person, start, end, number of faces, quality, usable, embedding
+NodeRow = tuple[int, int, int | None, float, float, int, float, bool, bytes]
+
 
 @dataclass(frozen=True)
 class TrackNodes:
@@ -79,7 +82,16 @@ def nodes(session: Session, space: EmbeddingSpace, *, usable_only: bool = False)
     query = select(*columns, Track.quality, Track.usable, Track.embedding).where(Track.space_id == space.id)
     if usable_only:
         query = query.where(Track.usable)
-    found = session.execute(query.order_by(Track.id)).all()
+    return as_nodes(session.execute(query.order_by(Track.id)).all(), space.dimension)
+
+
+def as_nodes(found: Sequence[NodeRow], dimension: int) -> TrackNodes:
+    """Puts tracks side by side, column by column, as clustering takes them.
+
+    Args:
+        found: The tracks, ordered by id; see :data:`NodeRow`.
+        dimension: Length of the embeddings.
+    """
     ids, videos, people, starts, ends, counts, qualities, usable, rows = (
         zip(*found, strict=True) if found else ((),) * 9
     )
@@ -92,7 +104,7 @@ def nodes(session: Session, space: EmbeddingSpace, *, usable_only: bool = False)
         face_counts=integers(counts),
         qualities=np.array(qualities, dtype=np.float32),
         usable=np.array(usable, dtype=np.bool_),
-        embeddings=vectors.decode_many(rows, space.dimension),
+        embeddings=vectors.decode_many(rows, dimension),
     )
 
 

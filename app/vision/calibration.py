@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import ConfigError
-from app.vision.files import ModelFiles
+from app.vision.files import ModelFiles, write_atomically
 
 _FOLDER = "calibration"
 _WIDEST = 2.0  # no two unit vectors are further apart
@@ -47,11 +47,9 @@ def save_calibration(files: ModelFiles, calibration: Calibration) -> Path:
         ConfigError: The folder cannot be written to.
     """
     path = _path(files, calibration.space)
-    part = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
+        write_atomically(path, (json.dumps(asdict(calibration), indent=1) + "\n").encode())
     except OSError as error:
         raise ConfigError("The calibration cannot be stored: the models folder cannot be written to.") from error
     return path

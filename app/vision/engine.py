@@ -112,7 +112,7 @@ class FaceEngine:
         blank = np.zeros((_WARM_UP_SIDE, _WARM_UP_SIDE, 3), np.uint8)
         with self._lock:
             self._detector.detect([blank], min_face_size=40, confidence=0.9)
-            self._embedder.embed(self._embedder.cut(blank, _SOMEWHERE)[None])
+            self._embedder.presence(self._embedder.embed(self._embedder.cut(blank, _SOMEWHERE)[None]))
 
     def analyse(self, images: Sequence[Image]) -> list[list[Face]]:
         """Finds, judges and embeds all faces of some pictures; the embedder runs over the faces of all at once.

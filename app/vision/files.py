@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,3 +38,27 @@ class ModelFiles:
 def default_folder() -> Path:
     """Where rebuilt networks are kept when no folder is named, as in the use as a library."""
     return Path.home() / ".cache" / "faaaaaces" / "models"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a file in one step: beside its place, flushed to disk, then moved there; nobody ever reads half of it.
+
+    Args:
+        path: The file; its folder exists.
+        data: All of its bytes.
+
+    Raises:
+        OSError: It cannot be written; nothing is left behind.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise

@@ -7,17 +7,15 @@ at worst each builds the model and the last one's identical files stay.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import logging
-import os
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from app.errors import ModelError
+from app.vision.files import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +50,8 @@ def load_or_build(cache_dir: Path, name: str, version: str, build: Callable[[], 
     model = build()
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        _write_atomically(path, model)
-        _write_atomically(_checksum_path(path), f"{hashlib.sha256(model).hexdigest()}  {path.name}\n".encode())
+        write_atomically(path, model)
+        write_atomically(_checksum_path(path), f"{hashlib.sha256(model).hexdigest()}  {path.name}\n".encode())
     except OSError:
         logger.warning("model cache cannot be written", extra={"model": name}, exc_info=True)
     return model
@@ -77,19 +75,3 @@ def _read_sound(path: Path) -> bytes | None:
         logger.warning("cached model is damaged; rebuilding it", extra={"model": path.stem})
         return None
     return data
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    """Writes beside ``path``, flushes to disk, then moves into place."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise

@@ -18,7 +18,6 @@ import pytest
 
 from app.domain import Face, FloatArray, Image
 from app.pixels import decode_image
-from app.services.models.importing import import_file, inspect_file
 from app.vision import FaceEngine, ModelFiles
 from app.vision.evaluate import evaluate, operating_point, pair_distances
 from app.vision.packs import get_pack
@@ -27,7 +26,6 @@ from app.vision.quality import eye_distance
 PACKS = ("bundled", "yunet-mobilefacenet", "retinaface-mobile")
 EYES = (30, 20, 15, 10)
 QUALITIES = (None, 60, 50, 40)
-FILES = ("yunet_n_dynamic.onnx", "retinaface_mobilenet025.pth", "mobilefacenet_arcface_128.onnx")
 
 
 @dataclass(frozen=True)
@@ -62,15 +60,6 @@ class Measured:
     @property
     def clean(self) -> FloatArray:
         return np.stack([still.face.embedding for still in self.stills])
-
-
-@pytest.fixture(scope="module")
-def files(shared: Path, models_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
-    folder = tmp_path_factory.mktemp("imported")
-    files = ModelFiles(models_cache, folder, folder / "deepface")
-    for name in FILES:
-        import_file(files, inspect_file(files, shared / "models" / name))
-    return files
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import pytest
 
 from app.domain import FloatArray
 from app.services.models.check import check_and_record
-from app.services.models.importing import import_file, inspect_file
 from app.services.models.records import Records
 from app.vision import ModelFiles
 from app.vision.build import build_detector, build_embedder
@@ -22,16 +21,6 @@ from app.vision.packs import get_pack
 from app.vision.runtime import RuntimeOptions
 
 PACK = get_pack("yunet-mobilefacenet")
-FILES = ("yunet_n_dynamic.onnx", "retinaface_mobilenet025.pth", "mobilefacenet_arcface_128.onnx")
-
-
-@pytest.fixture(scope="module")
-def files(shared: Path, models_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
-    folder = tmp_path_factory.mktemp("imported")
-    files = ModelFiles(models_cache, folder, folder / "deepface")
-    for name in FILES:
-        import_file(files, inspect_file(files, shared / "models" / name))
-    return files
 
 
 @pytest.fixture

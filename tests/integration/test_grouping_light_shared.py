@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ from app.domain import Face
 from app.media.frames import FrameSampler
 from app.pixels import decode_image
 from app.services.cluster import group_tracks
-from app.services.models.importing import import_file, inspect_file
 from app.storage.tracks import TrackNodes
 from app.vision import FaceEngine, ModelFiles
 from app.vision.packs import Pack, get_pack
@@ -28,11 +26,7 @@ Look = Callable[[str, float], Seen]
 
 
 @pytest.fixture(scope="module")
-def engine(shared: Path, models_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> FaceEngine:
-    folder = tmp_path_factory.mktemp("imported")
-    files = ModelFiles(models_cache, folder, folder / "deepface")
-    for name in ("yunet_n_dynamic.onnx", "mobilefacenet_arcface_128.onnx"):
-        import_file(files, inspect_file(files, shared / "models" / name))
+def engine(files: ModelFiles) -> FaceEngine:
     return FaceEngine(PACK, files)
 
 
@@ -51,12 +45,6 @@ def look(shared: Path, engine: FaceEngine) -> Look:
         return known[name, interval]
 
     return watch
-
-
-@pytest.fixture(scope="module")
-def signers(shared: Path) -> dict[str, str]:
-    with (shared / "data" / "clips" / "labels.csv").open(newline="") as file:
-        return {row["clip"]: row["person"] for row in csv.DictReader(file)}
 
 
 def follow(faces: Seen, pack: Pack) -> list[TrackResult]:

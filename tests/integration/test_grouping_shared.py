@@ -6,7 +6,6 @@ video, match people to those before.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -80,13 +79,6 @@ def watch(shared: Path, engine: FaceEngine) -> Watch:
         return seen[name, interval]
 
     return look
-
-
-@pytest.fixture(scope="module")
-def signers(shared: Path) -> dict[str, str]:
-    """Clip -> person, for the twelve sign clips."""
-    with (shared / "data" / "clips" / "labels.csv").open(newline="") as file:
-        return {row["clip"]: row["person"] for row in csv.DictReader(file)}
 
 
 def follow(faces: list[Sighting]) -> list[TrackResult]:

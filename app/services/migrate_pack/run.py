@@ -22,6 +22,7 @@ from app.services.migrate_pack.plan import Plan, make_plan, new_tracks, staged_t
 from app.services.migrate_pack.report import MigrationReport, Progress
 from app.services.migrate_pack.stage import Stopwatch, as_row, interval_of, pages_of, stage_missing
 from app.services.models.choose import missing_parts, model_files, named_pack
+from app.services.models.engines import make_engine
 from app.services.models.store import verify_weights
 from app.services.owners import is_owner_alive
 from app.storage import faces as face_rows
@@ -53,13 +54,7 @@ def load_engine(context: Context, name: str) -> FaceEngine:
     if (missing := missing_parts(pack, files)) is not None:
         raise ModelError(missing)
     verify_weights(pack, files)
-    return FaceEngine(
-        pack,
-        files,
-        detection_size=settings.detection_size,
-        confidence=settings.face_confidence_threshold,
-        min_face_size=settings.min_face_size,
-    )
+    return make_engine(settings, pack)
 
 
 def is_needed(context: Context, pack: Pack) -> bool:

@@ -10,7 +10,7 @@ from statistics import median
 from app.config import Settings
 from app.errors import AppError
 from app.services.models.choose import missing_parts, model_files, named_pack
-from app.services.models.engines import runtime_options
+from app.services.models.engines import make_engine
 from app.services.models.records import Records
 from app.vision import FaceEngine, ModelFiles, Pack
 from app.vision.check import CheckReport, check_pack
@@ -98,14 +98,7 @@ def measure_speed(settings: Settings, pack: Pack) -> PackSpeed:
     Raises:
         ModelError: A network is missing, damaged or fails.
     """
-    engine = FaceEngine(
-        pack,
-        model_files(settings),
-        runtime=runtime_options(settings),
-        detection_size=settings.detection_size,
-        confidence=settings.face_confidence_threshold,
-        min_face_size=settings.min_face_size,
-    )
+    engine = make_engine(settings, pack)
     small, large = sample_frame(*_SMALL), sample_frame(*_LARGE)
     return PackSpeed(
         pack=pack.name,

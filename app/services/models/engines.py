@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 
 from app.config import Settings
 from app.models import EmbeddingSpace
@@ -11,7 +12,7 @@ from app.pack_names import FALLBACK, REFERENCE
 from app.services.models.choose import Choice, choose, missing_parts, model_files, named_pack
 from app.storage import spaces
 from app.storage.database import Database
-from app.vision import FaceEngine
+from app.vision import FaceEngine, Pack
 from app.vision.runtime import RuntimeOptions, check_providers
 
 logger = logging.getLogger(__name__)
@@ -50,21 +51,35 @@ class EngineSource:
 
     def _make(self, choice: Choice) -> FaceEngine:
         settings = self._settings
-        engine = FaceEngine(
-            choice.pack,
-            model_files(settings),
-            runtime=runtime_options(settings),
-            detection_size=settings.detection_size,
-            confidence=settings.face_confidence_threshold,
-            min_face_size=settings.min_face_size,
-            attributes=settings.face_attributes,
-        )
+        engine = make_engine(settings, choice.pack, attributes=settings.face_attributes)
         logger.info("networks loaded", extra={"pack": choice.pack.name})
         if choice.remark is not None:
             logger.log(logging.WARNING if choice.fell_back else logging.INFO, choice.remark)
         if choice.pack.name == REFERENCE and check_providers(settings.execution_providers) == ("cpu",):
             logger.info(_slow(settings))
         return engine
+
+
+def make_engine(settings: Settings, pack: Pack, *, attributes: Sequence[str] = ()) -> FaceEngine:
+    """Loads the networks of a pack, to be run as the settings say.
+
+    Args:
+        settings: The settings.
+        pack: The pack; need not be the one that the settings name.
+        attributes: What to guess about faces.
+
+    Raises:
+        ModelError: Weights are missing or damaged.
+    """
+    return FaceEngine(
+        pack,
+        model_files(settings),
+        runtime=runtime_options(settings),
+        detection_size=settings.detection_size,
+        confidence=settings.face_confidence_threshold,
+        min_face_size=settings.min_face_size,
+        attributes=attributes,
+    )
 
 
 def runtime_options(settings: Settings) -> RuntimeOptions:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from app.vision.files import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -133,9 +134,7 @@ class Records:
             with _locked(self._path.with_name(FILE_NAME + ".lock")):
                 data = self._read()
                 change(data)
-                temporary = self._path.with_name(f".{FILE_NAME}.{os.getpid()}.tmp")
-                temporary.write_text(json.dumps(data, indent=1), encoding="utf-8")
-                temporary.replace(self._path)
+                write_atomically(self._path, json.dumps(data, indent=1).encode())
         except OSError:
             logger.warning("records of weights cannot be written", exc_info=True)
 

@@ -6,11 +6,13 @@ them tells whether there was a face (see :mod:`app.vision.quality`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from app.domain import FloatArray
 
 _SEED = 0
 _GREYS = (32, 128, 224)
@@ -30,6 +32,29 @@ def blank_chips(size: int) -> npt.NDArray[np.uint8]:
     """
     chips = [*_flat(size), *_shaded(size), *_striped(size), *_speckled(size)]
     return np.stack([np.clip(chip, 0, 255).astype(np.uint8) for chip in chips])
+
+
+class Presence:
+    """Tells how far embeddings are from what a network answers where there is no face."""
+
+    def __init__(self, embed_blanks: Callable[[], FloatArray]) -> None:
+        """Prepares.
+
+        Args:
+            embed_blanks: Embeds pictures of nothing, such as :func:`blank_chips`: ``float32`` (m, dimension) of unit
+                length. Called once, when the first face is to be judged.
+        """
+        self._embed_blanks = embed_blanks
+        self._blanks: FloatArray | None = None
+
+    def __call__(self, embeddings: FloatArray) -> FloatArray:
+        """See :meth:`app.vision.parts.Embedder.presence`."""
+        if not len(embeddings):
+            return np.empty(0, np.float32)
+        if self._blanks is None:
+            self._blanks = self._embed_blanks()
+        nearest: FloatArray = (embeddings @ self._blanks.T).max(1)
+        return np.asarray(1.0 - nearest, np.float32)
 
 
 def _flat(size: int) -> Iterator[npt.NDArray[np.float64]]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from app.domain import Detection, FloatArray, Image
 from app.errors import InvalidInputError, ModelError
 from app.vision.deepface_bridge import build, cut_face
-from app.vision.embedders.blanks import blank_chips
+from app.vision.embedders.blanks import Presence, blank_chips
 from app.vision.files import ModelFiles
 from app.vision.parts import to_unit_length
 
@@ -27,6 +27,7 @@ class DeepFaceEmbedder:
     Attributes:
         dimension: Length of a vector.
         template: ``None``: chips are not cut by landmarks.
+        presence: See :meth:`app.vision.parts.Embedder.presence`.
     """
 
     template: FloatArray | None = None
@@ -48,7 +49,7 @@ class DeepFaceEmbedder:
         # DeepFace's shapes are (height, width), which matters for DeepID only; it swaps them, and so does this.
         height, width = self._client.input_shape
         self._target = (int(width), int(height))
-        self._blanks: FloatArray | None = None
+        self.presence = Presence(self._embed_blanks)
 
     def cut(self, image: Image, detection: Detection) -> npt.NDArray[np.float32]:
         """See :meth:`app.vision.parts.Embedder.cut`; the chip is ``float32`` (height, width, 3) BGR, 0..1."""
@@ -61,17 +62,10 @@ class DeepFaceEmbedder:
         parts = [self._run(chips[start : start + _BATCH]) for start in range(0, len(chips), _BATCH)]
         return to_unit_length(np.concatenate([np.empty((0, self.dimension), np.float32), *parts]))
 
-    def presence(self, embeddings: FloatArray) -> FloatArray:
-        """See :meth:`app.vision.parts.Embedder.presence`; the first call embeds some pictures of nothing."""
-        if not len(embeddings):
-            return np.empty(0, np.float32)
-        if self._blanks is None:
-            height, width = self._target
-            side = max(height, width)
-            blanks = blank_chips(side)[:, :height, :width, ::-1].astype(np.float32) / np.float32(255)
-            self._blanks = self.embed(np.ascontiguousarray(blanks))
-        nearest: FloatArray = (embeddings @ self._blanks.T).max(1)
-        return np.asarray(1.0 - nearest, np.float32)
+    def _embed_blanks(self) -> FloatArray:
+        height, width = self._target
+        blanks = blank_chips(max(height, width))[:, :height, :width, ::-1].astype(np.float32) / np.float32(255)
+        return self.embed(np.ascontiguousarray(blanks))
 
     def _run(self, chips: npt.NDArray[np.float32]) -> FloatArray:
         started = time.perf_counter()

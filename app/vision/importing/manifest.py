@@ -6,14 +6,13 @@ import contextlib
 import hashlib
 import hmac
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 from app.errors import ModelError
+from app.vision.files import write_atomically
 from app.vision.importing.kinds import KINDS, Kind
 
 
@@ -134,22 +133,7 @@ def store(folder: Path, manifest: Manifest, model: bytes) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / f"{manifest.name}.onnx", model)
-        _replace(folder / f"{manifest.name}.json", json.dumps(asdict(manifest), indent=1).encode())
+        write_atomically(folder / f"{manifest.name}.onnx", model)
+        write_atomically(folder / f"{manifest.name}.json", json.dumps(asdict(manifest), indent=1).encode())
     except OSError as error:
         raise ModelError("The folder of imported models cannot be written to; is the disk full?") from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise

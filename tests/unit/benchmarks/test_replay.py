@@ -13,6 +13,7 @@ from benchmarks.replay import recorded, replay_models, replay_networks
 
 def test_a_real_engine_is_recorded_and_replayed(models_cache: Path, astronaut: Image) -> None:
     engine = FaceEngine(get_pack("bundled"), models_cache)
+    engine.warm_up()
     with recorded() as recording:
         faces = engine.analyse([astronaut])[0]
     assert len(faces) >= 1
