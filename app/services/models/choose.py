@@ -148,6 +148,8 @@ def missing_parts(pack: Pack, files: ModelFiles) -> str | None:
     if packages:
         return f"The weights are missing: install {' and '.join(dict.fromkeys(packages))}."
     if imports:
+        if len(imports) == 1:
+            return f"The network {imports[0]} is missing: get its file and add it by `faaaaaces models import FILE`."
         names = " and ".join(imports)
         return f"The networks {names} are missing: get their files and add them by `faaaaaces models import FILE`."
     return None
