@@ -115,7 +115,7 @@ def test_only_auto_before_the_first_face_is_content_with_another_pack(tmp_path: 
         ("retinaface-arcface", "retinaface.onnx and arcface_weights.onnx"),
         ("yunet+arcface", "arcface_weights.onnx"),
         ("yunet-mobilefacenet", "yunet and mobilefacenet"),
-        ("mtcnn+sface", "sface are missing"),
+        ("mtcnn+sface", "sface is missing"),
         ("deepface:mtcnn/Dlib", None),
     ],
 )
