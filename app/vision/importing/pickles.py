@@ -149,7 +149,7 @@ def _open_legacy(data: bytes) -> tuple[object, Callable[[_Storage], npt.NDArray[
     sizes = {tensor.storage.key: tensor.storage for tensor in _tensors(found).values()}
     stored = {}
     for key in keys:
-        count = int.from_bytes(stream.read(8), "little", signed=True)
+        (count,) = struct.unpack("<q", stream.read(8))
         if key not in sizes or count != sizes[key].size:
             raise ValueError("a storage has another size than its tensors say")
         stored[key] = _values(stream.read(count * _DTYPES[sizes[key].kind.name].itemsize), sizes[key])

@@ -162,6 +162,17 @@ def test_half_files_are_refused(tmp_path: Path, archive: bool, share: float) -> 
         read_state_dict(path)
 
 
+@pytest.mark.parametrize("missing", range(1, 9))
+def test_a_legacy_file_that_ends_in_a_size_is_refused(tmp_path: Path, missing: int) -> None:
+    """The size of an empty storage is all zeros: what is left of it, or nothing at all, reads as the same number."""
+    path = tmp_path / "weights.pth"
+    torch.save({"a": torch.empty(0)}, path, _use_new_zipfile_serialization=False)
+    assert read_state_dict(path)["a"].shape == (0,)
+    path.write_bytes(path.read_bytes()[:-missing])
+    with pytest.raises(InvalidInputError):
+        read_state_dict(path)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
