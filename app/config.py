@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from app.domain import Sampling
 from app.errors import ConfigError
 from app.pack_names import AUTO, check_pack_name, pack_of_deepface_names
 
@@ -65,6 +66,9 @@ class Settings(BaseModel):
     faces_folder: Path = Path("faces")
     temp_folder: Path = Path("temp")
     models_folder: Path = Path("data/models")
+    blob_store: OptionalText = None
+    blob_store_endpoint: OptionalText = None
+    blob_cache_mb: int = Field(default=4000, ge=0)
     database_url: OptionalText = None
     celery_broker_url: OptionalText = None
 
@@ -77,6 +81,8 @@ class Settings(BaseModel):
     face_flip: OptionalSwitch = None
     face_attributes: AttributeList = ()
     frame_extraction_interval: float = Field(default=1.0, gt=0, le=3600)
+    sampling: Sampling = Sampling.INTERVAL
+    segment_minutes: float = Field(default=5.0, ge=0, le=1440)
     detection_size: int = Field(default=640, ge=64, le=4096)
     face_confidence_threshold: float = Field(default=0.7, ge=0, le=1)
     min_face_size: int = Field(default=20, ge=12, le=2000)
@@ -98,6 +104,22 @@ class Settings(BaseModel):
     max_video_size_mb: int = Field(default=500, ge=1)
     max_download_size_mb: int = Field(default=1000, ge=1)
     allowed_fetch_hosts: TextList = ()
+    max_duration_minutes: float = Field(default=0.0, ge=0)
+    max_frame_megapixels: float = Field(default=70.0, gt=0)
+    max_library_gb: float = Field(default=0.0, ge=0)
+    min_free_disk_mb: int = Field(default=500, ge=0)
+    upload_expire_hours: float = Field(default=24.0, gt=0, le=8760)
+
+    # Links
+    download_max_height: int = Field(default=1080, ge=144, le=8640)
+    download_sound: bool = False
+    download_rate_limit_kb: int = Field(default=0, ge=0)
+    download_cookies_file: OptionalPath = None
+    playlist_max_videos: int = Field(default=50, ge=1, le=10000)
+
+    # Messages to other programs
+    webhook_url: OptionalText = None
+    webhook_secret: OptionalText = None
 
     # The web server and the worker
     host: str = "127.0.0.1"
@@ -105,6 +127,9 @@ class Settings(BaseModel):
     app_password: OptionalText = None
     allowed_hosts: TextList = ()
     worker_concurrency: int = Field(default=1, ge=1, le=256)
+    download_concurrency: int = Field(default=2, ge=1, le=64)
+    cluster_concurrency: int = Field(default=1, ge=1, le=16)
+    export_concurrency: int = Field(default=1, ge=1, le=16)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="before")
@@ -115,8 +140,9 @@ class Settings(BaseModel):
         for name in ("upload_folder", "faces_folder", "temp_folder", "models_folder"):
             given = values.get(name) or cls.model_fields[name].default
             merged[name] = base / Path(str(given)).expanduser()
-        if home := values.get("deepface_home"):
-            merged["deepface_home"] = base / Path(str(home)).expanduser()
+        for name in ("deepface_home", "download_cookies_file"):
+            if given := values.get(name):
+                merged[name] = base / Path(str(given)).expanduser()
         return merged
 
     @model_validator(mode="after")

@@ -26,6 +26,7 @@ class JobState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -41,7 +42,33 @@ class JobKind(StrEnum):
 
     FETCH_VIDEO = "fetch_video"
     PROCESS_VIDEO = "process_video"
+    SEGMENT = "segment"  # a stretch of a long video; its parent is the job of the whole
     CLUSTER = "cluster"
+    EXPORT = "export"
+
+
+class QueueName(StrEnum):
+    """Where jobs wait. A job moves on to another queue when its work changes, such as after its download."""
+
+    DOWNLOAD = "download"
+    VISION = "vision"
+    CLUSTER = "cluster"
+    EXPORT = "export"
+
+
+class Sampling(StrEnum):
+    """Which frames of a video are looked at."""
+
+    INTERVAL = "interval"
+    SCENES = "scenes"
+    ADAPTIVE = "adaptive"
+
+
+class MediaKind(StrEnum):
+    """What a video is: moving pictures, or a set of stills without time."""
+
+    VIDEO = "video"
+    PICTURES = "pictures"
 
 
 class VideoOrigin(StrEnum):

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain import JobKind, JobState
+from app.domain import JobKind, JobState, QueueName
 from app.models.base import Base, EnumText, UtcDateTime, utc_now
 
 
@@ -22,6 +22,8 @@ class Job(Base):
     __tablename__ = "job"
     __table_args__ = (
         Index("ix_job_state_created_at", "state", "created_at"),
+        Index("ix_job_queue_state_priority_created_at", "queue", "state", "priority", "created_at"),
+        Index("ix_job_batch_id_state", "batch_id", "state"),
         # One grouping waits at most: what it will look at includes everything that came before it starts.
         Index(
             "uq_job_waiting_cluster",
@@ -40,6 +42,12 @@ class Job(Base):
     )  # waiting, downloading, looking, linking, grouping, done
     video_id: Mapped[int | None] = mapped_column(ForeignKey("video.id", ondelete="CASCADE"), index=True)
     batch_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), index=True)
+    queue: Mapped[QueueName] = mapped_column(EnumText(QueueName, 20), default=QueueName.VISION, server_default="vision")
+    priority: Mapped[int] = mapped_column(
+        default=0, server_default="0"
+    )  # larger first; 10: a person waits, 0: one of many
+    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the next try after a failure that may pass
     params: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     next_sample: Mapped[int] = mapped_column(default=0)
     done: Mapped[float] = mapped_column(default=0.0)  # frames looked at, or bytes downloaded
@@ -51,6 +59,9 @@ class Job(Base):
     error: Mapped[str | None] = mapped_column(Text)
     note: Mapped[str | None] = mapped_column(Text)  # a success with a remark, such as a truncated file
     attempts: Mapped[int] = mapped_column(default=0)
+    interruptions: Mapped[int] = mapped_column(
+        default=0, server_default="0"
+    )  # times it was cut off since its last checkpoint
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_owner: Mapped[str | None] = mapped_column(String(200))  # host:pid:start of the process that works on it
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

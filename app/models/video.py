@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain import VideoOrigin
+from app.domain import MediaKind, Sampling, VideoOrigin
 from app.models.base import Base, EnumText, UtcDateTime, utc_now
 
 
@@ -25,7 +25,11 @@ class Video(Base):
     file_name: Mapped[str] = mapped_column(String(255))
     title: Mapped[str] = mapped_column(String(500))
     origin: Mapped[VideoOrigin] = mapped_column(EnumText(VideoOrigin, 20))
+    media_kind: Mapped[MediaKind] = mapped_column(
+        EnumText(MediaKind, 20), default=MediaKind.VIDEO, server_default="video"
+    )
     source_url: Mapped[str | None] = mapped_column(Text)
+    local_path: Mapped[str | None] = mapped_column(Text)  # a file that is used where it lies, instead of blob_key
     blob_key: Mapped[str | None] = mapped_column(String(300))
     thumbnail_key: Mapped[str | None] = mapped_column(String(300))
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
@@ -35,6 +39,7 @@ class Video(Base):
     frame_rate: Mapped[float | None]
     codec: Mapped[str | None] = mapped_column(String(50))
     interval: Mapped[float | None]  # seconds between samples of the last finished run
+    sampling: Mapped[Sampling | None] = mapped_column(EnumText(Sampling, 20))  # of the last finished run
     frames_sampled: Mapped[int] = mapped_column(default=0)
     warning: Mapped[str | None] = mapped_column(Text)  # such as: the file is cut off after 61 s
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)

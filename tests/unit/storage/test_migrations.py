@@ -12,7 +12,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from app.domain import JobKind
-from app.models import Base, Job, Person
+from app.models import Base, Job, Person, VideoSource
 from app.storage import jobs, people, tracks
 from app.storage.database import Database
 from app.storage.migrate import alembic_config
@@ -28,6 +28,7 @@ def fill(database: Database) -> None:
         video, ids = make_tracked_video(session, [[(0, 0), (1, 0)], [(0, 1)]])
         ada = people.add(session, "Ada")
         tracks.assign_people(session, ids, [ada.id, -1])
+        session.add(VideoSource(video_id=video.id, origin=video.origin, file_name=video.file_name))
         jobs.add(session, JobKind.PROCESS_VIDEO, video_id=video.id, params={"interval": 0.5})
 
 
@@ -77,7 +78,7 @@ def test_an_id_is_never_used_again(database: Database) -> None:
         assert people.add(session).id > first
     with database.session() as session:
         assert session.get(Person, first) is None
-    reused = {"video", "face", "track", "person"}
+    reused = {"video", "face", "track", "person", "job_log"}
     if database.is_sqlite:
         with database.session() as session:
             made = dict(session.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all())
