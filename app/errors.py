@@ -35,6 +35,12 @@ class InvalidInputError(AppError):
     code = "invalid_input"
 
 
+class MisusedKeyError(InvalidInputError):
+    """An ``Idempotency-Key`` came again with another request."""
+
+    code = "idempotency_key_reused"
+
+
 class UnauthorizedError(AppError):
     """The caller did not prove who they are."""
 
@@ -77,6 +83,36 @@ class NoVideoStreamError(MediaError):
     """The file is readable but has nothing to look at, such as a sound file."""
 
     code = "no_video_stream"
+
+
+class EmptyMediaError(MediaError):
+    """The file has no bytes, or the archive no picture."""
+
+    code = "empty_media"
+
+
+class CodecMissingError(MediaError):
+    """The video is stored in a form that the FFmpeg of this installation cannot decode."""
+
+    code = "codec_missing"
+
+
+class EncryptedMediaError(MediaError):
+    """The file is protected against copying, or locked with a password."""
+
+    code = "encrypted_media"
+
+
+class TooLongError(MediaError):
+    """The video is longer than ``MAX_DURATION_MINUTES``."""
+
+    code = "too_long"
+
+
+class FrameTooLargeError(MediaError):
+    """The pictures of the video have more pixels than ``MAX_FRAME_MEGAPIXELS``."""
+
+    code = "frame_too_large"
 
 
 class FetchError(AppError):

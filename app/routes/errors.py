@@ -18,6 +18,7 @@ from app.errors import (
     JobCancelledError,
     JobLostError,
     MediaError,
+    MisusedKeyError,
     ModelError,
     NotFoundError,
     PackMismatchError,
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 # The first class that fits wins, so the special ones stand before the general ones.
 STATUS_OF: tuple[tuple[type[AppError], int], ...] = (
+    (MisusedKeyError, 422),
     (InvalidInputError, 400),
     (UnauthorizedError, 401),
     (NotFoundError, 404),
