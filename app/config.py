@@ -105,7 +105,7 @@ class Settings(BaseModel):
     max_download_size_mb: int = Field(default=1000, ge=1)
     allowed_fetch_hosts: TextList = ()
     max_duration_minutes: float = Field(default=0.0, ge=0)
-    max_frame_megapixels: float = Field(default=70.0, gt=0)
+    max_frame_megapixels: float = Field(default=70.0, gt=0, le=100)
     max_library_gb: float = Field(default=0.0, ge=0)
     min_free_disk_mb: int = Field(default=500, ge=0)
     upload_expire_hours: float = Field(default=24.0, gt=0, le=8760)

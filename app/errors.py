@@ -73,6 +73,30 @@ class TooLargeError(AppError):
         self.limit_bytes = limit_bytes
 
 
+class DiskFullError(AppError):
+    """There is no room left on a disk of this machine."""
+
+    code = "disk_full"
+    retryable = True
+
+    def __init__(self, message: str = "The disk is full. Delete videos or make room, then try again.") -> None:
+        super().__init__(message)
+
+
+class StorageError(AppError):
+    """The place where videos and pictures are kept is missing, closed to us or away.
+
+    Attributes:
+        retryable: True where trying again later can help.
+    """
+
+    code = "storage_unavailable"
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
 class MediaError(AppError):
     """A video or picture cannot be read."""
 

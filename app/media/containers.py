@@ -18,7 +18,7 @@ from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from app.errors import MediaError, NoVideoStreamError
+from app.errors import CodecMissingError, EmptyMediaError, FrameTooLargeError, MediaError, NoVideoStreamError
 
 # FFmpeg must not log through Python: its decoding threads would wait for the interpreter's lock while the thread
 # that holds it waits for them to end. What matters comes back as an exception.
@@ -31,8 +31,8 @@ CONTAINERS = (
 )  # fmt: skip
 """Names of the demuxers that may read a file; the sound-only ones are there to say "only sound" and not "no video"."""
 
-MAX_FRAME_PIXELS = 8192 * 8192
-"""Twice an 8K picture. A file that claims more is broken or means harm."""
+MAX_FRAME_PIXELS = 100_000_000
+"""Three 8K pictures. A file that claims more is broken or means harm; the owner may set less, never more."""
 
 _UNREADABLE = "This file is not a video that can be read. It may be damaged, or of another kind than its name says."
 _CUT_SHORT = (
@@ -41,6 +41,7 @@ _CUT_SHORT = (
 )
 NO_FRAME = "This video has not one picture that can be read."
 _NO_VIDEO = "This file has no pictures in it, only sound or other data."
+_NO_DECODER = "This video is stored in a form (codec) that cannot be decoded here. Convert it to another one, such as H.264 in MP4."
 _TOO_LARGE = "The pictures of this video are too large: {width} x {height} pixels."
 
 
@@ -56,7 +57,10 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         not count), with decoding set to use several threads.
 
     Raises:
-        MediaError: The file is missing, empty, damaged, no video, or its pictures are too large.
+        EmptyMediaError: The file has no bytes.
+        MediaError: The file is missing, damaged or no video.
+        CodecMissingError: FFmpeg has no decoder for it.
+        FrameTooLargeError: Its pictures are too large.
         NoVideoStreamError: The file is readable but has nothing to look at.
     """
     container = _open(path)
@@ -73,7 +77,7 @@ def _open(path: Path) -> InputContainer:
     if not path.is_file():
         raise MediaError("The video file is missing.")
     if path.stat().st_size == 0:
-        raise MediaError("This file is empty.")
+        raise EmptyMediaError("This file is empty.")
     locks = {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS)}
     try:
         # "file:" keeps a name such as "http:x.mp4" from being taken for an address
@@ -111,9 +115,9 @@ def _pick_stream(container: InputContainer) -> VideoStream:
     try:
         width, height = stream.width, stream.height
     except AttributeError as error:  # FFmpeg knows no decoder for it
-        raise MediaError("This video is stored in a form that cannot be decoded here.") from error
+        raise CodecMissingError(_NO_DECODER) from error
     if width * height > MAX_FRAME_PIXELS:
-        raise MediaError(_TOO_LARGE.format(width=width, height=height))
+        raise FrameTooLargeError(_TOO_LARGE.format(width=width, height=height))
     return stream
 
 
