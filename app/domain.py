@@ -155,11 +155,15 @@ class Frame:
         sample: Running number of the sample, 0 for the first; time is about ``sample * interval``.
         timestamp: True presentation time in seconds, 0 for the first frame of the video.
         image: ``uint8`` (height, width, 3) RGB, rotation already applied.
+        until: Time of the last frame that looks the same and was left out for that, or ``None``.
+        spare: Whether it is worth a look only where a neighbour shows a face.
     """
 
     sample: int
     timestamp: float
     image: Image
+    until: float | None = None
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Samples a video: one frame every so many seconds, decoded ahead in a thread of its own."""
+"""Samples a video: one frame every so many seconds, or those worth a look, decoded ahead in a thread of its own."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from math import floor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from app.domain import Frame
+from app.domain import Frame, Sampling
 from app.errors import InvalidInputError
 from app.media.containers import open_video
 from app.media.decoder import SampleDecoder
 from app.media.decoding import Beginning, Findings, read_beginning
 from app.media.plan import exact
+from app.media.sampling import choose, fine_steps
 
 MAX_AHEAD_FRAMES = 8
 MAX_AHEAD_BYTES = 64 * 1024 * 1024
@@ -93,14 +94,18 @@ class FrameSampler:
     """Iterator over the sampled frames of a video; a context manager.
 
     Sample ``k`` is the first frame at or after ``k * interval`` seconds from the first frame, which is sample 0. A
-    frame that is the first for several samples is given once, under the largest number. Memory does not grow with
+    frame that is the first for several samples is given once, under the largest number. Other ways of sampling number
+    parts of the interval instead, and leave frames out: see :mod:`app.media.sampling`. Memory does not grow with
     the length of the video. The thread starts with the first frame that is asked for; it and the file are let go by
     :meth:`close`, at the end of a ``with`` block, at the end of the video, or with the last reference.
 
     Args:
         path: The video file.
         interval: Seconds between samples, more than 0.
-        start_sample: First sample wanted. What follows is exactly what a full run gives from there on.
+        start_sample: First sample wanted. What follows is exactly what a full run gives from there on; where frames
+            are compared, from the beginning of any chunk on (:func:`app.media.sampling.chunk_end`).
+        end_sample: First sample that is not wanted any more; ``None`` for all.
+        sampling: How frames are chosen.
 
     Attributes:
         expected_samples: About how many samples the whole video has, or ``None`` where the file does not tell.
@@ -111,10 +116,18 @@ class FrameSampler:
         NoVideoStreamError: The file has nothing to look at.
     """
 
-    def __init__(self, path: Path, interval: float, start_sample: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        interval: float,
+        start_sample: int = 0,
+        end_sample: int | None = None,
+        *,
+        sampling: Sampling = Sampling.INTERVAL,
+    ) -> None:
         if not 0 < interval < float("inf") or start_sample < 0:
             raise InvalidInputError("The interval must be more than 0 seconds, and the first sample 0 or more.")
-        step = exact(interval)
+        step = exact(interval) / fine_steps(sampling)
         with open_video(path) as (container, stream):
             beginning = read_beginning(container, stream)
         self.expected_samples = _expected(beginning, step)
@@ -122,24 +135,28 @@ class FrameSampler:
         self._seconds = _Stopwatch()
         self._queue = FrameQueue()
         self._ended = False
-        decoder = SampleDecoder(path, step, start_sample, beginning, self._findings)
+        decoder = SampleDecoder(path, step, start_sample, beginning, self._findings, end_sample)
         # the thread must not hold the sampler, or the sampler would never be collected
+        frames = choose(_before(decoder.frames(), end_sample), sampling)
         self._thread = threading.Thread(
-            target=_run, args=(decoder.frames, self._queue, self._seconds), name="frame-decoder", daemon=True
+            target=_run, args=(frames, self._queue, self._seconds), name="frame-decoder", daemon=True
         )
         self._finalizer = weakref.finalize(self, self._queue.close)
 
     @property
     def warning(self) -> str | None:
         """What was wrong with the file although it could be read; complete once the last frame was taken."""
-        if not self._ended:
-            return None
-        parts = []
-        if self._findings.cut_off_at is not None:
-            parts.append(f"The file is cut off: it could be read up to {_clock(self._findings.cut_off_at)}.")
-        if self._findings.damaged:
-            parts.append("Some pictures in the file are damaged and were left out.")
-        return " ".join(parts) or None
+        return warning_of(self.cut_off_at, damaged=self.damaged) if self._ended else None
+
+    @property
+    def cut_off_at(self) -> float | None:
+        """Seconds of video after which the file breaks off; known where the last sample wanted was not reached."""
+        return self._findings.cut_off_at
+
+    @property
+    def damaged(self) -> bool:
+        """Whether pictures could not be decoded, so far."""
+        return self._findings.damaged
 
     @property
     def decode_seconds(self) -> float:
@@ -179,6 +196,21 @@ class FrameSampler:
             self._thread.join()
 
 
+def warning_of(cut_off_at: float | None, *, damaged: bool) -> str | None:
+    """Says what was wrong with a file although it could be read.
+
+    Args:
+        cut_off_at: Seconds of video after which it breaks off, or ``None``.
+        damaged: Whether pictures of it could not be decoded.
+    """
+    parts = []
+    if cut_off_at is not None:
+        parts.append(f"The file is cut off: it could be read up to {_clock(cut_off_at)}.")
+    if damaged:
+        parts.append("Some pictures in the file are damaged and were left out.")
+    return " ".join(parts) or None
+
+
 class _Stopwatch:
     """Adds up time."""
 
@@ -186,10 +218,17 @@ class _Stopwatch:
         self.total = 0.0
 
 
-def _run(frames: Callable[[], Iterator[Frame | None]], queue: FrameQueue, watch: _Stopwatch) -> None:
+def _before(frames: Iterator[Frame | None], end: int | None) -> Iterator[Frame | None]:
+    for frame in frames:
+        if end is not None and frame is not None and frame.sample >= end:
+            return
+        yield frame
+
+
+def _run(frames: Iterator[Frame | None], queue: FrameQueue, watch: _Stopwatch) -> None:
     try:
         started = time.perf_counter()
-        for frame in frames():
+        for frame in frames:
             if frame is not None:
                 watch.total += time.perf_counter() - started
                 queue.put(frame)

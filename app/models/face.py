@@ -29,6 +29,7 @@ class Face(Base):
     sample: Mapped[int]  # number of the sampled frame
     ordinal: Mapped[int]  # number of the face within its frame, best first
     timestamp: Mapped[float]  # seconds
+    shown_until: Mapped[float | None]  # seconds; frames up to here look the same and were not looked at
     x1: Mapped[float]
     y1: Mapped[float]
     x2: Mapped[float]

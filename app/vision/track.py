@@ -41,6 +41,7 @@ class Observation:
         embedding: ``float32`` (d,), unit length.
         quality: Whether the face may decide who is who.
         key: The caller's name for the face; given back in :class:`TrackResult`.
+        until: Seconds up to which it is known to be shown unchanged; ``None`` where that is its own frame only.
     """
 
     timestamp: float
@@ -49,6 +50,12 @@ class Observation:
     embedding: FloatArray
     quality: Quality
     key: int
+    until: float | None = None
+
+    @property
+    def end(self) -> float:
+        """Seconds up to which it is known to be shown."""
+        return self.timestamp if self.until is None else max(self.until, self.timestamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ class TrackResult:
     Attributes:
         keys: Its faces in the order of time, never empty.
         start: Seconds of the first face.
-        end: Seconds of the last face.
+        end: Seconds up to which the last face is known to be shown.
         best_key: The face to show: the best usable one, or the best of all where none is usable.
         embedding: ``float32`` (d,), unit length: quality-weighted mean of the usable faces, or of all where none is.
         quality: Quality of the face ``best_key``, 0..1.
@@ -212,7 +219,7 @@ class _Track:
 
     def waits(self, sample: int, now: float) -> bool:
         missed = sample - self._last.sample - 1
-        return now - self._last.timestamp <= self._settings.max_age or missed <= self._settings.max_missed
+        return now - self._last.end <= self._settings.max_age or missed <= self._settings.max_missed
 
     def cost(self, face: Observation) -> float:
         """Cost of taking a face, or ``FORBIDDEN``."""
@@ -228,7 +235,7 @@ class _Track:
         return TrackResult(
             keys=tuple(self._keys),
             start=self._first.timestamp,
-            end=self._last.timestamp,
+            end=self._last.end,
             best_key=self._best.key,
             embedding=(self._sum / max(float(np.linalg.norm(self._sum)), 1e-12)).astype(np.float32),
             quality=self._best.quality.score,
@@ -238,7 +245,7 @@ class _Track:
 
     def _support(self, face: Observation) -> float:
         """How far the place speaks for the face, 0..1."""
-        elapsed = face.timestamp - self._last.timestamp
+        elapsed = face.timestamp - self._last.end
         return _overlap(self._last.box, face.box) * float(np.exp(-elapsed / self._settings.support_seconds))
 
     def _limit(self, face: Observation, support: float) -> float:

@@ -25,6 +25,13 @@ NEW_TABLES = (
     "upload",
     "video_source",
 )
+JOB_INDEXES = (
+    "ix_job_queue_batch_id_claimed_at",
+    "ix_job_queue_state_priority_batch_id_created_at",
+    "ix_job_batch_id_state",
+    "ix_job_queue_state_priority_created_at",
+    "ix_job_parent_id",
+)
 
 
 def upgrade() -> None:
@@ -32,6 +39,7 @@ def upgrade() -> None:
     op.add_column("video", sa.Column("media_kind", sa.String(length=20), server_default="video", nullable=False))
     op.add_column("video", sa.Column("local_path", sa.Text(), nullable=True))
     op.add_column("video", sa.Column("sampling", sa.String(length=20), nullable=True))
+    op.add_column("face", sa.Column("shown_until", sa.Double(), nullable=True))
     _add_tables()
     op.execute(
         "INSERT INTO video_source (video_id, origin, address, file_name, title, created_at) "
@@ -45,11 +53,16 @@ def _extend_jobs() -> None:
         table.add_column(sa.Column("priority", sa.Integer(), server_default="0", nullable=False))
         table.add_column(sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
         table.add_column(sa.Column("interruptions", sa.Integer(), server_default="0", nullable=False))
+        table.add_column(sa.Column("failures", sa.Integer(), server_default="0", nullable=False))
+        table.add_column(sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True))
         table.add_column(sa.Column("parent_id", sa.String(length=32), nullable=True))
         table.create_foreign_key(op.f("fk_job_parent_id_job"), "job", ["parent_id"], ["id"], ondelete="CASCADE")
     op.create_index(op.f("ix_job_parent_id"), "job", ["parent_id"])
     op.create_index("ix_job_queue_state_priority_created_at", "job", ["queue", "state", "priority", "created_at"])
     op.create_index("ix_job_batch_id_state", "job", ["batch_id", "state"])
+    turn = ["queue", "state", "priority", "batch_id", "created_at"]
+    op.create_index("ix_job_queue_state_priority_batch_id_created_at", "job", turn)
+    op.create_index("ix_job_queue_batch_id_claimed_at", "job", ["queue", "batch_id", "claimed_at"])
     op.execute("UPDATE job SET queue = 'cluster' WHERE kind = 'cluster'")
     op.execute("UPDATE job SET queue = 'download' WHERE kind = 'fetch_video'")
 
@@ -122,6 +135,10 @@ def _add_tables() -> None:
         sa.Column("params", sa.JSON(), nullable=False),
         sa.Column("video_id", sa.Integer(), nullable=True),
         sa.Column("job_id", sa.String(length=32), nullable=True),
+        sa.Column("duplicate", sa.Boolean(), nullable=False),
+        sa.Column("unverified_from", sa.BigInteger(), nullable=True),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.Column("error_code", sa.String(length=50), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -168,13 +185,15 @@ def downgrade() -> None:
         op.drop_table(table)
     op.execute("DELETE FROM job WHERE kind IN ('segment', 'export')")
     op.execute("UPDATE job SET state = 'queued' WHERE state = 'paused' AND kind <> 'cluster'")
-    for name in ("ix_job_batch_id_state", "ix_job_queue_state_priority_created_at", "ix_job_parent_id"):
+    for name in JOB_INDEXES:
         op.drop_index(name, table_name="job")
     # batch: so that SQLite can do it too
     with op.batch_alter_table("job") as table:
         table.drop_constraint("fk_job_parent_id_job", type_="foreignkey")
-        for column in ("parent_id", "interruptions", "not_before", "priority", "queue"):
+        for column in ("parent_id", "claimed_at", "failures", "interruptions", "not_before", "priority", "queue"):
             table.drop_column(column)
+    with op.batch_alter_table("face", table_kwargs={"sqlite_autoincrement": True}) as table:
+        table.drop_column("shown_until")
     with op.batch_alter_table("video", table_kwargs={"sqlite_autoincrement": True}) as table:
         for column in ("sampling", "local_path", "media_kind"):
             table.drop_column(column)

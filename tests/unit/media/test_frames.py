@@ -8,15 +8,17 @@ import resource
 import threading
 import time
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from app.domain import Frame
+from app.domain import Frame, Sampling
 from app.errors import InvalidInputError, MediaError, NoVideoStreamError
 from app.media.frames import FrameQueue, FrameSampler
+from app.media.sampling import chunk_end
 from tests.videos import (
     damage,
     make_empty_video,
@@ -116,6 +118,23 @@ def test_resuming_gives_the_tail_of_a_full_run(video: Path, interval: float) -> 
         resumed = sample_all(video, interval, start)
         assert [(f.sample, f.timestamp) for f in resumed] == [(f.sample, f.timestamp) for f in tail]
         assert all(np.array_equal(a.image, b.image) for a, b in zip(resumed, tail, strict=True))
+
+
+@pytest.mark.parametrize("sampling", list(Sampling))
+def test_pieces_give_what_one_run_gives(video: Path, sampling: Sampling) -> None:
+    with FrameSampler(video, 0.1, sampling=sampling) as sampler:
+        whole = list(sampler)
+    borders = [0]
+    while borders[-1] <= whole[-1].sample:
+        borders.append(chunk_end(borders[-1], sampling))
+    assert len(borders) > 3
+    pieces = []
+    for start, end in pairwise(borders):
+        with FrameSampler(video, 0.1, start, end, sampling=sampling) as sampler:
+            pieces += list(sampler)
+    assert [(f.sample, f.timestamp, f.until, f.spare) for f in pieces] == [
+        (f.sample, f.timestamp, f.until, f.spare) for f in whole
+    ]
 
 
 @pytest.mark.parametrize(

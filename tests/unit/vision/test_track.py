@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -220,3 +222,12 @@ def test_memory_is_bounded_by_live_tracks() -> None:
         finished += len(tracker.add([seen(i, 1.0, 100, Person(i, apart=0.4).face(), key=i)]))
         most = max(most, i + 1 - finished)
     assert most <= 5
+
+
+def test_a_face_that_stays_unchanged_is_there_for_as_long() -> None:
+    ada = Person(1)
+    still = replace(seen(0, 1.0, 100, ada.face(), key=1), until=9.0)
+    (track,) = follow([still], [seen(10, 1.0, 102, ada.face(), key=2)])
+    assert (track.keys, track.start, track.end) == ((1, 2), 0.0, 10.0)
+    (track,) = follow([still])
+    assert (track.start, track.end) == (0.0, 9.0)
