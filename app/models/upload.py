@@ -23,6 +23,11 @@ class Upload(Base):
     params: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # interval, sampling, batch
     video_id: Mapped[int | None] = mapped_column(ForeignKey("video.id", ondelete="SET NULL"))
     job_id: Mapped[str | None] = mapped_column(String(32))
+    duplicate: Mapped[bool] = mapped_column(default=False)  # these very bytes were in the library already
+    # Bytes from here on belong to a chunk whose checksum has not been compared yet.
+    unverified_from: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(String(64))  # of the complete file, noted before it is filed
+    error_code: Mapped[str | None] = mapped_column(String(50))
     error: Mapped[str | None] = mapped_column(Text)  # why the complete file was refused
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
