@@ -10,7 +10,7 @@ from typing import Protocol
 from app.config import Settings
 from app.domain import JobKind
 from app.services.models.engines import EngineSource
-from app.storage.blobs import BlobStore
+from app.storage.blobs import BlobPlaces, BlobStore, open_store
 from app.storage.database import Database
 from app.vision import FaceEngine
 
@@ -70,7 +70,18 @@ def build_context(settings: Settings, queue: JobQueue | None = None) -> Context:
     return Context(
         settings=settings,
         database=database,
-        blobs=BlobStore(settings.upload_folder, settings.faces_folder, settings.temp_folder),
+        blobs=open_store(blob_places(settings)),
         engine=EngineSource(settings, database),
         queue=queue or NoQueue(),
+    )
+
+
+def blob_places(settings: Settings) -> BlobPlaces:
+    """Where the settings say that videos, pictures and exports are kept."""
+    return BlobPlaces(
+        uploads=settings.upload_folder,
+        faces=settings.faces_folder,
+        exports=settings.faaaaaces_data / "data" / "exports",
+        temp=settings.temp_folder,
+        address=settings.blob_store,
     )

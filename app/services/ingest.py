@@ -218,29 +218,22 @@ def check_url(url: str) -> str:
 def _file_upload(
     context: Context, sink: UploadSink, interval: float, origin: VideoOrigin, batch_id: str | None
 ) -> Submission:
-    blob_key: str | None = None
-    try:
-        with context.database.write() as session:
-            known = video_rows.by_sha256(session, sink.sha256)
-            if known is not None:
-                return _again(session, known, interval, batch_id)
-            video = Video(
-                file_name=sink.file_name,
-                title=Path(sink.file_name).stem[:500],
-                origin=origin,
-                sha256=sink.sha256,
-                size_bytes=sink.size,
-            )
-            session.add(video)
-            session.flush()
-            blob_key = video.blob_key = f"videos/{video.id}/{sink.file_name}"
-            context.blobs.adopt(sink.path, blob_key)
-            job = _add_job(session, JobKind.PROCESS_VIDEO, video.id, interval, batch_id)
-            return Submission(video.id, job.id)
-    except BaseException:
-        if blob_key is not None and not sink.path.exists() and context.blobs.exists(blob_key):
-            context.blobs.path(blob_key).rename(sink.path)  # the row was not written, so the bytes go back
-        raise
+    with context.blobs.arriving(sink.path, sink.file_name) as arrival, context.database.write() as session:
+        known = video_rows.by_sha256(session, sink.sha256)
+        if known is not None:
+            return _again(session, known, interval, batch_id)
+        video = Video(
+            file_name=sink.file_name,
+            title=Path(sink.file_name).stem[:500],
+            origin=origin,
+            sha256=sink.sha256,
+            size_bytes=sink.size,
+        )
+        session.add(video)
+        session.flush()
+        video.blob_key = arrival.keep(video.id)
+        job = _add_job(session, JobKind.PROCESS_VIDEO, video.id, interval, batch_id)
+        return Submission(video.id, job.id)
 
 
 def _again(session: Session, video: Video, interval: float, batch_id: str | None) -> Submission:

@@ -116,7 +116,10 @@ def from_frames(context: Context, video: Video, interval: float, faces: Sequence
     """
     wanted = {sample: list(group) for sample, group in groupby(faces, key=lambda face: face.sample)}
     try:
-        with FrameSampler(context.blobs.path(video.blob_key or ""), interval, start_sample=min(wanted)) as sampler:
+        with (
+            context.blobs.local_copy(video.blob_key or "") as path,
+            FrameSampler(path, interval, start_sample=min(wanted)) as sampler,
+        ):
             for frame in sampler:
                 found = wanted.pop(frame.sample, [])
                 same = [face for face in found if abs(face.timestamp - frame.timestamp) < SAME_MOMENT_SECONDS]

@@ -9,14 +9,19 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from app.errors import InvalidInputError, NotFoundError
-from app.storage import blobs
-from app.storage.blobs import BlobStore
+from app.errors import ConfigError, DiskFullError, InvalidInputError, NotFoundError
+from app.storage.blobs import BlobPlaces, FolderStore, folders, open_store
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path / "uploads", tmp_path / "faces", tmp_path / "temp")
+def store(tmp_path: Path) -> FolderStore:
+    return open_folders(tmp_path, tmp_path / "temp")
+
+
+def open_folders(root: Path, temp: Path) -> FolderStore:
+    store = open_store(BlobPlaces(root / "uploads", root / "faces", root / "exports", temp))
+    assert isinstance(store, FolderStore)
+    return store
 
 
 def files(folder: Path) -> set[str]:
@@ -30,9 +35,10 @@ def files(folder: Path) -> set[str]:
         ("videos/12/Ferien am Meer.mp4", "uploads/12/Ferien am Meer.mp4"),
         ("faces/12/00000003_0.jpg", "faces/12/00000003_0.jpg"),
         ("thumbnails/12.jpg", "faces/thumbnails/12.jpg"),
+        ("exports/12.csv", "exports/12.csv"),
     ],
 )
-def test_the_first_part_of_a_key_picks_the_folder(store: BlobStore, tmp_path: Path, key: str, place: str) -> None:
+def test_the_first_part_of_a_key_picks_the_folder(store: FolderStore, tmp_path: Path, key: str, place: str) -> None:
     store.write(key, b"bytes")
     assert (tmp_path / place).read_bytes() == b"bytes"
     assert store.path(key) == tmp_path / place
@@ -83,7 +89,7 @@ def test_the_first_part_of_a_key_picks_the_folder(store: BlobStore, tmp_path: Pa
         "~/a",
     ],
 )
-def test_a_key_that_is_not_plain_is_refused_everywhere(store: BlobStore, tmp_path: Path, key: str) -> None:
+def test_a_key_that_is_not_plain_is_refused_everywhere(store: FolderStore, tmp_path: Path, key: str) -> None:
     before = files(tmp_path)
     source = store.new_temp()
     for action in (
@@ -110,7 +116,7 @@ ODD = st.sampled_from(
 @given(st.one_of(st.text(max_size=50), st.lists(ODD, max_size=12).map("".join), st.lists(ODD).map("/".join)))
 @example("videos/" + "../" * 5)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_key_leads_out_of_the_three_folders(store: BlobStore, tmp_path: Path, key: str) -> None:
+def test_no_key_leads_out_of_the_three_folders(store: FolderStore, tmp_path: Path, key: str) -> None:
     for candidate in (key, f"videos/{key}", f"faces/1/{key}", f"thumbnails/{key}"):
         try:
             path = store.path(candidate)
@@ -121,7 +127,7 @@ def test_no_key_leads_out_of_the_three_folders(store: BlobStore, tmp_path: Path,
         assert ".." not in path.parts and os.path.normpath(path) == str(path)
 
 
-def test_a_link_that_leads_out_is_not_followed(store: BlobStore, tmp_path: Path) -> None:
+def test_a_link_that_leads_out_is_not_followed(store: FolderStore, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "key.pem").write_bytes(b"secret")
@@ -138,12 +144,12 @@ def test_a_link_that_leads_out_is_not_followed(store: BlobStore, tmp_path: Path)
 def test_the_folders_themselves_may_be_links(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "uploads").symlink_to(tmp_path / "disk")
-    store = BlobStore(tmp_path / "uploads", tmp_path / "faces", tmp_path / "temp")
+    store = open_folders(tmp_path, tmp_path / "temp")
     store.write("videos/1/a.mp4", b"1")
     assert (tmp_path / "disk" / "1" / "a.mp4").exists()
 
 
-def test_writing_replaces_and_leaves_nothing_else(store: BlobStore, tmp_path: Path) -> None:
+def test_writing_replaces_and_leaves_nothing_else(store: FolderStore, tmp_path: Path) -> None:
     store.write("faces/1/a.jpg", b"old")
     store.write("faces/1/a.jpg", b"new", durable=False)
     assert store.read("faces/1/a.jpg") == b"new"
@@ -152,7 +158,7 @@ def test_writing_replaces_and_leaves_nothing_else(store: BlobStore, tmp_path: Pa
 
 
 def test_a_write_that_fails_leaves_the_old_bytes(
-    store: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.write("faces/1/a.jpg", b"old")
 
@@ -160,13 +166,13 @@ def test_a_write_that_fails_leaves_the_old_bytes(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DiskFullError, match="disk is full"):
         store.write("faces/1/a.jpg", b"new")
     assert store.read("faces/1/a.jpg") == b"old"
     assert files(tmp_path) == {"faces/1/a.jpg"}
 
 
-def test_readers_never_see_a_part(store: BlobStore) -> None:
+def test_readers_never_see_a_part(store: FolderStore) -> None:
     contents = [bytes([value]) * 200_000 for value in range(4)]
     store.write("faces/1/a.jpg", contents[0])
     stop = threading.Event()
@@ -185,7 +191,7 @@ def test_readers_never_see_a_part(store: BlobStore) -> None:
     assert seen and set(seen) <= set(contents)
 
 
-def test_adopting_moves_the_file(store: BlobStore, tmp_path: Path) -> None:
+def test_adopting_moves_the_file(store: FolderStore, tmp_path: Path) -> None:
     source = store.new_temp(".mp4")
     source.write_bytes(b"video")
     inode = source.stat().st_ino
@@ -195,7 +201,7 @@ def test_adopting_moves_the_file(store: BlobStore, tmp_path: Path) -> None:
 
 
 def test_adopting_across_file_systems_copies_whole_and_removes_the_source(
-    store: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = store.new_temp(".mp4")
     source.write_bytes(b"video" * 1_000_000)
@@ -206,7 +212,7 @@ def test_adopting_across_file_systems_copies_whole_and_removes_the_source(
             raise OSError(errno.EXDEV, "Invalid cross-device link")
         replace(old, new)
 
-    monkeypatch.setattr(blobs.os, "replace", other_device)
+    monkeypatch.setattr(folders.os, "replace", other_device)
     store.adopt(source, "videos/3/original.mp4")
     assert store.read("videos/3/original.mp4") == b"video" * 1_000_000
     assert files(tmp_path) == {"uploads/3/original.mp4"}
@@ -217,7 +223,7 @@ def test_adopting_from_a_real_second_file_system(tmp_path: Path) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
-        store = BlobStore(tmp_path / "uploads", tmp_path / "faces", Path(other))
+        store = open_folders(tmp_path, Path(other))
         source = store.new_temp(".mp4")
         source.write_bytes(b"video")
         store.adopt(source, "videos/3/original.mp4")
@@ -225,14 +231,14 @@ def test_adopting_from_a_real_second_file_system(tmp_path: Path) -> None:
         assert not source.exists()
 
 
-def test_copying_leaves_the_original(store: BlobStore, tmp_path: Path) -> None:
+def test_copying_leaves_the_original(store: FolderStore, tmp_path: Path) -> None:
     original = tmp_path / "mine.mp4"
     original.write_bytes(b"mine")
     store.copy(original, "videos/3/original.mp4")
     assert original.read_bytes() == store.read("videos/3/original.mp4") == b"mine"
 
 
-def test_a_missing_source_is_said_so(store: BlobStore, tmp_path: Path) -> None:
+def test_a_missing_source_is_said_so(store: FolderStore, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         store.adopt(tmp_path / "gone", "videos/1/a.mp4")
     with pytest.raises(NotFoundError):
@@ -241,14 +247,14 @@ def test_a_missing_source_is_said_so(store: BlobStore, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["videos/1/gone.mp4", "videos/1", "videos/1/a.mp4/below"])
-def test_a_missing_blob_is_said_so(store: BlobStore, key: str) -> None:
+def test_a_missing_blob_is_said_so(store: FolderStore, key: str) -> None:
     store.write("videos/1/a.mp4", b"")
     assert not store.exists(key)
     with pytest.raises(NotFoundError):
         store.open(key)
 
 
-def test_deleting_a_tree_takes_all_of_it_and_nothing_else(store: BlobStore, tmp_path: Path) -> None:
+def test_deleting_a_tree_takes_all_of_it_and_nothing_else(store: FolderStore, tmp_path: Path) -> None:
     for key in ("faces/12/a.jpg", "faces/12/b/c.jpg", "faces/1/a.jpg", "faces/123/a.jpg"):
         store.write(key, b"")
     store.delete_tree("faces/12")
@@ -256,21 +262,21 @@ def test_deleting_a_tree_takes_all_of_it_and_nothing_else(store: BlobStore, tmp_
     assert files(tmp_path) == {"faces/1/a.jpg", "faces/123/a.jpg"}
 
 
-def test_deleting_twice_is_fine(store: BlobStore) -> None:
+def test_deleting_twice_is_fine(store: FolderStore) -> None:
     store.write("faces/1/a.jpg", b"")
     store.delete("faces/1/a.jpg")
     store.delete("faces/1/a.jpg")
     assert not store.exists("faces/1/a.jpg")
 
 
-def test_temporary_files_have_names_of_their_own(store: BlobStore, tmp_path: Path) -> None:
+def test_temporary_files_have_names_of_their_own(store: FolderStore, tmp_path: Path) -> None:
     made = {store.new_temp(suffix) for suffix in ("", ".MP4", "/../../evil", ".mp4\n", ".x/y")}
     assert len(made) == 5
     assert all(path.parent == tmp_path / "temp" and path.stat().st_mode & 0o077 == 0 for path in made)
     assert sorted(path.suffix for path in made) == ["", "", "", "", ".mp4"]
 
 
-def test_cleaning_removes_what_nobody_touched(store: BlobStore, tmp_path: Path) -> None:
+def test_cleaning_removes_what_nobody_touched(store: FolderStore, tmp_path: Path) -> None:
     old, young = store.new_temp(), store.new_temp()
     old_folder, busy_folder = store.new_temp_folder(), store.new_temp_folder()
     for folder in (old_folder, busy_folder):
@@ -285,3 +291,70 @@ def test_cleaning_removes_what_nobody_touched(store: BlobStore, tmp_path: Path) 
     assert store.clean_temp(3600) == 3
     assert young.exists() and (busy_folder / "part").exists() and foreign.exists()
     assert not old.exists() and not old_folder.exists() and not incoming.exists()
+
+
+def test_cleaning_leaves_uploads_that_may_be_gone_on_with(store: FolderStore) -> None:
+    upload = store.temp.resumable("0" * 32)
+    upload.write_bytes(b"half")
+    os.utime(upload, (1_000_000, 1_000_000))
+    assert store.clean_temp(3600) == 0
+    assert list(store.temp.resumables()) == [("0" * 32, upload)]
+    with pytest.raises(InvalidInputError):
+        store.temp.resumable("../" + "0" * 29)
+
+
+def test_listing_an_area_gives_its_blobs_and_no_others(store: FolderStore, tmp_path: Path) -> None:
+    keys = {"faces/1/a.jpg", "faces/2/b/c.jpg", "thumbnails/1.jpg", "videos/1/Ferien am Meer.mp4", "exports/1.csv"}
+    for key in keys:
+        store.write(key, b"bytes")
+    (tmp_path / "faces" / ".incoming").mkdir(exist_ok=True)
+    (tmp_path / "faces" / ".incoming" / "t-left").write_bytes(b"half a crop")
+    found = {area: {blob.key for blob in store.list(area)} for area in ("videos", "faces", "thumbnails", "exports")}
+    assert found["faces"] == {"faces/1/a.jpg", "faces/2/b/c.jpg"}
+    assert set().union(*found.values()) == keys
+    assert next(store.list("exports")) == store.info("exports/1.csv")
+    with pytest.raises(InvalidInputError):
+        next(store.list("temp"))
+
+
+def test_a_local_copy_is_the_blob_itself(store: FolderStore) -> None:
+    store.write("videos/1/a.mp4", b"bytes")
+    with store.local_copy("videos/1/a.mp4") as path:
+        assert path == store.path("videos/1/a.mp4")
+    with pytest.raises(NotFoundError), store.local_copy("videos/2/a.mp4"):
+        pass
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_arrival_that_fails_goes_back(store: FolderStore, tmp_path: Path, kept: bool) -> None:
+    source = store.new_temp(".mp4")
+    source.write_bytes(b"video")
+    with pytest.raises(RuntimeError), store.arriving(source, "film.mp4") as arrival:
+        if kept:
+            assert store.exists(arrival.keep(7))
+        raise RuntimeError("the row could not be written")
+    assert source.read_bytes() == b"video"
+    assert files(tmp_path) == {f"temp/{source.name}"}
+
+
+def test_an_arrival_lies_under_its_video(store: FolderStore, tmp_path: Path) -> None:
+    source = store.new_temp(".mp4")
+    source.write_bytes(b"video")
+    with store.arriving(source, "film.mp4") as arrival:
+        key = arrival.keep(7)
+    assert (key, store.read(key)) == ("videos/7/film.mp4", b"video")
+    assert files(tmp_path) == {"uploads/7/film.mp4"}
+
+
+def test_an_address_of_a_folder_holds_all_areas(tmp_path: Path) -> None:
+    places = BlobPlaces(tmp_path / "u", tmp_path / "f", tmp_path / "e", tmp_path / "t", f"file://{tmp_path}/my%20lib")
+    store = open_store(places)
+    for key in ("videos/1/a.mp4", "faces/1/a.jpg", "thumbnails/1.jpg", "exports/1.csv"):
+        store.write(key, b"")
+        assert (tmp_path / "my lib" / key).exists()
+
+
+@pytest.mark.parametrize("address", ["file://elsewhere/folder", "file:///", "file:relative", "ftp://host/x", "folder"])
+def test_an_address_of_no_store_is_said_so(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ConfigError, match="BLOB_STORE"):
+        open_store(BlobPlaces(tmp_path, tmp_path, tmp_path, tmp_path / "t", address))
