@@ -59,6 +59,24 @@ class ConflictError(AppError):
     code = "conflict"
 
 
+class GoneError(NotFoundError):
+    """The thing was there once and will not come back, such as an upload whose time ran out."""
+
+    code = "gone"
+
+
+class BusyError(ConflictError):
+    """Another request is at work on the same thing at this moment; a little later it may go."""
+
+    code = "busy"
+
+
+class ChecksumError(InvalidInputError):
+    """The bytes that arrived are not those that the sender sent."""
+
+    code = "checksum_mismatch"
+
+
 class TooLargeError(AppError):
     """An upload, a download or a picture is over its limit.
 

@@ -10,11 +10,14 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import (
     AppError,
+    BusyError,
+    ChecksumError,
     ConfigError,
     ConflictError,
     DiskFullError,
     FetchError,
     ForbiddenAddressError,
+    GoneError,
     InvalidInputError,
     JobCancelledError,
     JobLostError,
@@ -34,9 +37,12 @@ logger = logging.getLogger(__name__)
 # The first class that fits wins, so the special ones stand before the general ones.
 STATUS_OF: tuple[tuple[type[AppError], int], ...] = (
     (MisusedKeyError, 422),
+    (ChecksumError, 460),  # tus has a number of its own for it
     (InvalidInputError, 400),
     (UnauthorizedError, 401),
+    (GoneError, 410),
     (NotFoundError, 404),
+    (BusyError, 423),
     (ConflictError, 409),
     (PackMismatchError, 409),
     (JobLostError, 409),
@@ -70,8 +76,8 @@ def status_of(error: AppError) -> int:
 
 
 def wants_json() -> bool:
-    """True where the caller is a program: the API and the health checks."""
-    return request.path.startswith("/api/") or request.path in ("/health", "/ready")
+    """True where the caller is a program: the API, resumable uploads and the health checks."""
+    return request.path.startswith(("/api/", "/files/")) or request.path in ("/health", "/ready")
 
 
 def error_body(code: str, message: str) -> dict[str, object]:
