@@ -8,22 +8,30 @@ second opinion on the address's text nor a second answer of the name server make
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import re
 import socket
 import threading
 import time
-import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYetError
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
-from app.errors import FetchError, ForbiddenAddressError
+from app.errors import AppError, FetchError, ForbiddenAddressError
+from app.media.watch import LOOK_SECONDS, Watch
 
 MAX_URL_LENGTH = 4096
+
+BAD_PORTS = frozenset(
+    [1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
+     111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,
+     540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061,
+     6000, 6379, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080, 11211]
+)  # fmt: skip
+"""Ports of mail, Redis and the like, which browsers do not speak HTTP to either (Fetch standard, 2.9; two added)."""
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|\[[0-9a-f:.]+\]")
 """What is left of a host once it is ASCII: a name, an address, or an IPv6 address without a scope."""
@@ -93,6 +101,8 @@ def parse_address(url: str) -> Url:
         raise ForbiddenAddressError("Only addresses that begin with http:// or https:// can be fetched.")
     if not parts.host or not _HOST.fullmatch(parts.host) or port == 0:
         raise FetchError("This is not a valid web address.")
+    if port in BAD_PORTS:
+        raise ForbiddenAddressError(f"Port {port} belongs to another kind of service than the web.")
     if "@" in re.split(r"[/?#]", text.partition("//")[2], maxsplit=1)[0]:
         raise ForbiddenAddressError("An address with a user name or password in it cannot be fetched.")
     return parts._replace(fragment=None)
@@ -106,34 +116,58 @@ class Guard:
         max_seconds: Time for the whole download.
         connect_seconds: Time for one connection, all addresses of a host and the look-up of its name included; when
             ``None`` the look-up takes as long as the system likes, and each address has the time of its own.
+        stop: Called several times a second, from a thread; an AppError that it raises ends all connections and
+            is kept in ``stopped``.
 
     Attributes:
         refused: Why the last connection was refused, or ``None``; kept because libraries swallow exceptions.
-        expired: Whether time was up.
     """
 
     def __init__(
-        self, allowed_hosts: Iterable[str] = (), max_seconds: float = 3600.0, connect_seconds: float | None = None
+        self,
+        allowed_hosts: Iterable[str] = (),
+        max_seconds: float = 3600.0,
+        connect_seconds: float | None = None,
+        stop: Callable[[], None] | None = None,
     ) -> None:
         self._allowed = frozenset(_plain(host) for host in allowed_hosts)
-        self._deadline = time.monotonic() + max_seconds
-        self._open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._connect_seconds = connect_seconds
+        self._watch = Watch(max_seconds, stop)
         self.refused: ForbiddenAddressError | None = None
-        self.expired = False
-        self._timer = threading.Timer(max_seconds, self._expire)
-        self._timer.daemon = True
 
     def __enter__(self) -> Guard:
-        self._timer.start()
+        self._watch.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+        self._watch.__exit__()
+
+    @property
+    def expired(self) -> bool:
+        """Whether time was up."""
+        return self._watch.expired
+
+    @property
+    def stopped(self) -> AppError | None:
+        """What ``stop`` raised, or ``None``."""
+        return self._watch.stopped
+
+    def check(self) -> None:
+        """Call between pieces.
+
+        Raises:
+            AppError: What ``stop`` raised.
+        """
+        if self._watch.stopped is not None:
+            raise self._watch.stopped
 
     def watch(self, connection: socket.socket) -> None:
-        """Has a connection broken off when time is up."""
-        self._open.add(connection)
+        """Has a connection broken off when time is up, or when the download is stopped."""
+        self._watch.add(connection)
+
+    def pause(self, seconds: float) -> None:
+        """Waits, but not beyond the end."""
+        self._watch.pause(seconds)
 
     def connect(self, host: str, port: int, timeout: float | None) -> socket.socket:
         """Opens a TCP connection.
@@ -151,16 +185,17 @@ class Guard:
             OSError: It does not resolve, does not answer, or time is up.
         """
         failure: OSError = TimeoutError("time is up")
-        until = self._deadline
+        until = time.monotonic() + self._watch.seconds_left
         if self._connect_seconds is not None:
             until = min(until, time.monotonic() + self._connect_seconds)
         for family, address in self.resolve(host, port):
             left = until - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self._watch.ended:
                 break
             connection = socket.socket(family, socket.SOCK_STREAM)
             try:
                 connection.settimeout(left if timeout is None else min(timeout, left))
+                self._watch.add(connection)
                 connection.connect(address)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as error:
@@ -174,12 +209,16 @@ class Guard:
         """Addresses of a host, all of them checked.
 
         Raises:
-            ForbiddenAddressError: One of them is not public, and the host is not allowed by name.
+            ForbiddenAddressError: One of them is not public, and the host is not allowed by name; or the port belongs
+                to another kind of service.
             OSError: The name does not resolve.
         """
         name = _plain(host)
+        if port in BAD_PORTS:
+            self.refused = ForbiddenAddressError(f"Port {port} belongs to another kind of service than the web.")
+            raise self.refused
         try:
-            found = _look_up(name, port, self._connect_seconds)
+            found = _look_up(name, port, self._connect_seconds, self._watch)
         except UnicodeError as error:  # a name that cannot be written in ASCII
             raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
         if name not in self._allowed and not all(is_public(str(address[0])) for *_, address in found):
@@ -190,35 +229,33 @@ class Guard:
             raise self.refused
         return [(family, address) for family, _, _, _, address in found]
 
-    def _expire(self) -> None:
-        self.expired = True
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                # a TLS socket's own shutdown is not made to be called while another thread reads
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
-
 
 _Found = list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]]
 
 
-def _look_up(name: str, port: int, seconds: float | None) -> _Found:
-    """``getaddrinfo``, which knows no time limit of its own: with one, it is left behind in its thread."""
-
-    def ask() -> _Found:
-        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)  # type: ignore[return-value]  # IP only
-
-    if seconds is None:
-        return ask()
+def _look_up(name: str, port: int, seconds: float | None, watch: Watch) -> _Found:
+    """``getaddrinfo``, which knows no time limit of its own and cannot be stopped: it is left behind in its thread."""
     answer: Future[_Found] = Future()
 
     def run() -> None:
         try:
-            answer.set_result(ask())
+            found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+            answer.set_result(found)  # type: ignore[arg-type]  # IP only
         except (OSError, UnicodeError) as error:
             answer.set_exception(error)
+        finally:
+            if not answer.done():  # whatever it was, the other thread waits for an answer
+                answer.set_exception(socket.gaierror(socket.EAI_FAIL, "the look-up failed"))
 
     threading.Thread(target=run, name="look-up", daemon=True).start()
-    return answer.result(seconds)  # a TimeoutError is an OSError
+    until = None if seconds is None else time.monotonic() + seconds
+    while not watch.ended and (until is None or time.monotonic() < until):
+        try:
+            return answer.result(LOOK_SECONDS if until is None else min(LOOK_SECONDS, until - time.monotonic()))
+        except NotYetError:
+            if answer.done():
+                return answer.result()  # it came just now, or it is the look-up's own error
+    raise TimeoutError("no answer of the name server in time")
 
 
 def _plain(host: str) -> str:

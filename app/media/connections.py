@@ -23,13 +23,22 @@ class _Guarded(HTTPConnection):
 
     def connect(self) -> None:
         """Connects, and has the connection broken off when the time for the download is up."""
-        super().connect()
+        self._spare: socket.socket | None = None
+        try:
+            super().connect()
+        finally:
+            if self._spare is not None:
+                self._spare.close()
         if self.sock is not None:
             self._guard.watch(self.sock)
 
     def _new_conn(self) -> socket.socket:
         try:
-            return self._guard.connect(self.host, self.port or self.default_port, _seconds(self.timeout))
+            connection = self._guard.connect(self.host, self.port or self.default_port, _seconds(self.timeout))
+            # While TLS begins, the socket passes from one object to another; a second handle can end it all the time.
+            self._spare = connection.dup()
+            self._guard.watch(self._spare)
+            return connection
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:

@@ -2,97 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from email.message import Message
-from http import HTTPStatus
-from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urljoin, urlsplit
+from pathlib import Path
+from urllib.parse import urljoin
 
 from urllib3 import BaseHTTPResponse, Timeout
 
-from app.errors import FetchError, TooLargeError
+from app.errors import FetchError
 from app.media.addresses import Guard, parse_address
+from app.media.answer import Answer, FetchedFile, Progress, save_answer
 from app.media.connections import GuardedPoolManager, tls_context
-from app.media.fetch_errors import BROKEN_OFF, RangeRefusedError, plain_words, status_error
+from app.media.fetch_errors import RangeRefusedError, plain_words, status_error
 
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes that have come and the bytes that are to come in all, ``None`` where unknown."""
+__all__ = ["Answer", "FetchedFile", "Progress", "SafeFetcher", "save_answer"]
 
-CHUNK_BYTES = 256 * 1024
+CookiesFor = Callable[[str], str | None]
+"""Given an address, what the ``Cookie`` header for it shall be; ``None`` for none."""
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"User-Agent": "Mozilla/5.0 (compatible; FAAAAACES)", "Accept": "*/*", "Accept-Encoding": "identity"}
-
-
-@dataclass(frozen=True, slots=True)
-class FetchedFile:
-    """A file that was fetched.
-
-    Attributes:
-        path: Where it lies.
-        size: Bytes.
-        url: Where it came from in the end, after redirects.
-        content_type: What the server called it, in lower case without parameters; empty where it did not say.
-        file_name: What the server or the address called it: a bare name to show, not to be used as a path.
-    """
-
-    path: Path
-    size: int
-    url: str
-    content_type: str
-    file_name: str
-
-
-class Answer:
-    """The answer to a request, its body still on the way.
-
-    Attributes:
-        url: Where it came from, after redirects.
-        content_type: In lower case, without parameters; empty where the server did not say.
-        length: Bytes to come as the server says, or ``None``.
-        offset: Where in the file the body begins; 0 unless a part was asked for and the server gives parts.
-        mark: What tells this version of the file from others (strong ETag or date), or ``None``.
-        file_name: A bare name to show.
-    """
-
-    def __init__(self, url: str, response: BaseHTTPResponse, max_bytes: int, guard: Guard) -> None:
-        self.url = url
-        self.content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        self.file_name = _file_name(url, response.headers.get("Content-Disposition", ""))
-        self.length = _length(response)
-        self.offset = _offset(response)
-        self.mark = _mark(response)
-        self._response = response
-        self._max_bytes = max_bytes
-        self._guard = guard
-
-    def chunks(self, progress: Progress | None = None) -> Iterator[bytes]:
-        """Yields the body piece by piece.
-
-        Args:
-            progress: Told about every piece.
-
-        Raises:
-            TooLargeError: There is more than allowed.
-            FetchError: The connection broke off or became too slow.
-        """
-        if self.length is not None and self.offset + self.length > self._max_bytes:
-            raise _too_large(self._max_bytes)
-        received = 0
-        with plain_words(self.url, self._guard):
-            # read1 gives what has come; read would wait for a full piece from a server that drips
-            while chunk := self._response.read1(CHUNK_BYTES, decode_content=True):
-                received += len(chunk)
-                if self.offset + received > self._max_bytes:
-                    raise _too_large(self._max_bytes)
-                if progress is not None:
-                    progress(received, self.length)
-                yield chunk
-        if self._guard.expired or (self.length is not None and received < self.length):
-            raise FetchError(BROKEN_OFF, retryable=True)
 
 
 class SafeFetcher:
@@ -106,6 +36,9 @@ class SafeFetcher:
         max_seconds: Seconds for the whole.
         max_redirects: How often the server may send us elsewhere; every new address is checked like the first.
         tls: Which certificates count; the well-known authorities' when ``None``.
+        rate_limit: Bytes per second; ``None`` for as fast as it goes.
+        cookies: The cookies for an address; asked anew for each redirect, so that they go only where they belong.
+        stop: Called several times a second, from a thread; an AppError from it ends the download.
     """
 
     def __init__(
@@ -118,6 +51,9 @@ class SafeFetcher:
         max_seconds: float = 3600.0,
         max_redirects: int = 5,
         tls: ssl.SSLContext | None = None,
+        rate_limit: int | None = None,
+        cookies: CookiesFor | None = None,
+        stop: Callable[[], None] | None = None,
     ) -> None:
         self._max_bytes = max_bytes
         self._allowed_hosts = tuple(allowed_hosts)
@@ -126,6 +62,9 @@ class SafeFetcher:
         self._max_seconds = max_seconds
         self._max_redirects = max_redirects
         self._tls = tls
+        self._rate_limit = rate_limit
+        self._cookies = cookies
+        self._stop = stop
 
     @contextmanager
     def open(self, url: str, *, offset: int = 0, mark: str | None = None) -> Iterator[Answer]:
@@ -144,7 +83,7 @@ class SafeFetcher:
             FetchError: It cannot be fetched; the message says why, ``retryable`` whether it may work later.
         """
         with (
-            Guard(self._allowed_hosts, self._max_seconds, self._connect_timeout) as guard,
+            Guard(self._allowed_hosts, self._max_seconds, self._connect_timeout, self._stop) as guard,
             GuardedPoolManager(guard, retries=False, ssl_context=self._tls or tls_context()) as pool,
         ):
             headers = _HEADERS | _range(offset, mark)
@@ -155,7 +94,7 @@ class SafeFetcher:
                     if response.status not in _REDIRECTS:
                         if (failure := status_error(response.status)) is not None:
                             raise failure
-                        answer = Answer(target, response, self._max_bytes, guard)
+                        answer = Answer(target, response, self._max_bytes, guard, self._rate_limit)
                         if answer.offset not in (0, offset):
                             raise RangeRefusedError(
                                 "The site answered with another part of the file than was asked for."
@@ -187,69 +126,19 @@ class SafeFetcher:
             return b"".join(answer.chunks())
 
     def _get(self, pool: GuardedPoolManager, url: str, guard: Guard, headers: Mapping[str, str]) -> BaseHTTPResponse:
+        cookie = self._cookies(url) if self._cookies is not None else None
         with plain_words(url, guard):
             return pool.request(
                 "GET",
                 url,
-                headers=headers,
+                headers={**headers, "Cookie": cookie} if cookie else headers,
                 redirect=False,
                 preload_content=False,
                 timeout=Timeout(connect=self._connect_timeout or self._timeout, read=self._timeout),
             )
 
 
-def save_answer(answer: Answer, path: Path, progress: Progress | None = None) -> FetchedFile:
-    """Writes an answer's body to disk; after a failure nothing is left of it.
-
-    Raises:
-        FetchError: The connection broke off.
-        TooLargeError: There is more than allowed.
-    """
-    size = 0
-    try:
-        with path.open("wb") as file:
-            for chunk in answer.chunks(progress):
-                size += file.write(chunk)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return FetchedFile(path, size, answer.url, answer.content_type, answer.file_name)
-
-
-def _too_large(max_bytes: int) -> TooLargeError:
-    return TooLargeError(f"The file is larger than the {max_bytes / 1e6:g} MB that are allowed.", max_bytes)
-
-
-def _length(response: BaseHTTPResponse) -> int | None:
-    text = response.headers.get("Content-Length", "")
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        return None  # the length of the packed bytes says nothing about the file's
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
-
-
 def _range(offset: int, mark: str | None) -> dict[str, str]:
     if not offset:
         return {}
     return {"Range": f"bytes={offset}-"} | ({"If-Range": mark} if mark else {})
-
-
-def _offset(response: BaseHTTPResponse) -> int:
-    """First byte of a partial answer (RFC 9110, 14.4)."""
-    if response.status != HTTPStatus.PARTIAL_CONTENT:
-        return 0
-    found = re.match(r"bytes ([0-9]{1,18})-", response.headers.get("Content-Range", ""))
-    return int(found[1]) if found else -1
-
-
-def _mark(response: BaseHTTPResponse) -> str | None:
-    """What may stand in ``If-Range``: an ETag unless it is a weak one, else the date of the last change."""
-    etag = response.headers.get("ETag", "")
-    return (etag if etag.startswith('"') else None) or response.headers.get("Last-Modified") or None
-
-
-def _file_name(url: str, disposition: str) -> str:
-    message = Message()
-    message["Content-Disposition"] = disposition or "attachment"
-    name = message.get_filename() or unquote(urlsplit(url).path)
-    name = PurePosixPath(name.replace("\\", "/")).name
-    return "".join(character for character in name if character.isprintable())[:200]

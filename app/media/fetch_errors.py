@@ -63,10 +63,12 @@ def plain_words(url: str, guard: Guard) -> Iterator[None]:
 
     Raises:
         FetchError: Instead of urllib3's own errors.
+        AppError: What the guard's ``stop`` raised, where that is the reason.
     """
     host = urlsplit(url).hostname or ""
     try:
-        yield
+        with _stopped_first(guard):
+            yield
     except NameResolutionError as error:
         raise FetchError(f"The address {host} does not exist or cannot be looked up now.", retryable=True) from error
     except NewConnectionError as error:
@@ -79,3 +81,13 @@ def plain_words(url: str, guard: Guard) -> Iterator[None]:
         raise FetchError("This is not a valid web address.") from error
     except (IncompleteRead, InvalidChunkLength, ProtocolError, HTTPError) as error:
         raise FetchError(_TOO_SLOW if guard.expired else BROKEN_OFF, retryable=True) from error
+
+
+@contextmanager
+def _stopped_first(guard: Guard) -> Iterator[None]:
+    """Where a download was stopped, whatever else went wrong came of that."""
+    try:
+        yield
+    except (HTTPError, OSError):
+        guard.check()
+        raise

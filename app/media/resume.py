@@ -9,15 +9,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from app.errors import FetchError
-from app.media.fetch import Answer, Progress, SafeFetcher
+from app.media.answer import Answer, FetchedFile, Progress
+from app.media.fetch import SafeFetcher
 from app.media.fetch_errors import RangeRefusedError
 
 TRIES = 20
 """How often one address is asked while each time some more has come."""
+
+Accept = Callable[[Answer], bool]
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,9 @@ class _Note:
     url: str
     mark: str | None
     total: int | None
+    source: str = ""
+    kind: str = ""
+    name: str = ""
 
 
 def fetch_resumable(fetcher: SafeFetcher, url: str, part: Path, progress: Progress | None = None) -> int:
@@ -44,6 +51,36 @@ def fetch_resumable(fetcher: SafeFetcher, url: str, part: Path, progress: Progre
         TooLargeError: It is larger than allowed.
         OSError: The disk is full, or may not be written to.
     """
+    fetched = fetch_if(fetcher, url, part, lambda _: True, progress)
+    return fetched.size if fetched is not None else 0
+
+
+def fetch_if(
+    fetcher: SafeFetcher,
+    url: str,
+    part: Path,
+    accept: Accept,
+    progress: Progress | None = None,
+    tries: int = TRIES,
+) -> FetchedFile | None:
+    """The same for a file that may turn out to be another kind of thing, such as a page.
+
+    Args:
+        fetcher: As above.
+        url: As above.
+        part: As above.
+        accept: Looks at the answer before its body is read.
+        progress: As above.
+        tries: How often the address is asked while each time some more has come.
+
+    Returns:
+        The file; ``None`` where the answer was not accepted.
+
+    Raises:
+        FetchError: As above.
+        TooLargeError: As above.
+        OSError: As above.
+    """
     came = 0
 
     def count(done: int, total: int | None) -> None:
@@ -52,10 +89,10 @@ def fetch_resumable(fetcher: SafeFetcher, url: str, part: Path, progress: Progre
         if progress is not None:
             progress(done, total)
 
-    for _ in range(TRIES):
+    for _ in range(tries):
         before = came
         try:
-            return _go_on(fetcher, url, part, count)
+            return _go_on(fetcher, url, part, accept, count)
         except RangeRefusedError as error:
             failure: FetchError = error
             forget_part(part)
@@ -72,18 +109,28 @@ def forget_part(part: Path) -> None:
     _note_path(part).unlink(missing_ok=True)
 
 
-def _go_on(fetcher: SafeFetcher, url: str, part: Path, progress: Progress) -> int:
+def _go_on(fetcher: SafeFetcher, url: str, part: Path, accept: Accept, progress: Progress) -> FetchedFile | None:
     note = _read_note(part)
     known = note if note is not None and note.url == url and (note.mark or note.total) else None
     offset = _size(part) if known else 0
     if known is not None and offset and offset == known.total:
-        return offset  # killed after the last byte
+        return _file(part, offset, known)  # killed after the last byte
     with fetcher.open(url, offset=offset, mark=known.mark if known else None) as answer:
+        if not accept(answer):
+            return None
         total = None if answer.length is None else answer.offset + answer.length
         if answer.offset and known is not None and known.total != total:
             raise RangeRefusedError("The file at this address has changed.")
-        _note_path(part).write_text(json.dumps(asdict(_Note(url, answer.mark, total))), encoding="utf-8")
-        return _append(answer, part, total, progress)
+        note = _Note(url, answer.mark, total, answer.url, answer.content_type, answer.file_name)
+        _write_note(part, note)
+        size = _append(answer, part, total, progress)
+    if total is None:
+        _write_note(part, replace(note, total=size))  # it came whole: now its length is known
+    return _file(part, size, note)
+
+
+def _file(part: Path, size: int, note: _Note) -> FetchedFile:
+    return FetchedFile(part, size, note.source or note.url, note.kind, note.name)
 
 
 def _append(answer: Answer, part: Path, total: int | None, progress: Progress) -> int:
@@ -108,6 +155,10 @@ def _size(part: Path) -> int:
 
 def _note_path(part: Path) -> Path:
     return part.with_name(part.name + ".json")
+
+
+def _write_note(part: Path, note: _Note) -> None:
+    _note_path(part).write_text(json.dumps(asdict(note)), encoding="utf-8")
 
 
 def _read_note(part: Path) -> _Note | None:
