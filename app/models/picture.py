@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, UtcDateTime
@@ -20,8 +20,11 @@ class Picture(Base):
     video_id: Mapped[int] = mapped_column(ForeignKey("video.id", ondelete="CASCADE"))
     number: Mapped[int]  # from 0, in order of time taken, else of name
     file_name: Mapped[str] = mapped_column(String(255))
-    blob_key: Mapped[str | None] = mapped_column(String(300))
-    local_path: Mapped[str | None] = mapped_column(Text)
+    blob_key: Mapped[str | None] = mapped_column(String(300))  # a JPEG of moderate size, for browsers
+    local_path: Mapped[str | None] = mapped_column(Text)  # where it lies, or lay when it was added, on this machine
+    place: Mapped[int] = mapped_column(default=0, server_default="0")  # which file of the ZIP file it is
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the file at local_path, as it was then
+    modified_ns: Mapped[int | None] = mapped_column(BigInteger)  # and when it was last changed
     width: Mapped[int | None]
     height: Mapped[int | None]
     taken_at: Mapped[str | None] = mapped_column(String(30))  # ISO 8601 without zone unless the picture tells one

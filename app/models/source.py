@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import BigInteger, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain import VideoOrigin
@@ -26,4 +26,6 @@ class VideoSource(Base):
     page_url: Mapped[str | None] = mapped_column(Text)
     published_on: Mapped[str | None] = mapped_column(String(10))  # 2026-11-22
     thumbnail_key: Mapped[str | None] = mapped_column(String(300))  # the site's own picture of it
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)  # of a file on this machine, as it was then
+    modified_ns: Mapped[int | None] = mapped_column(BigInteger)  # and when it was last changed, nanoseconds since 1970
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)

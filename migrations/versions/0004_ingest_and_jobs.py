@@ -117,6 +117,9 @@ def _add_tables() -> None:
         sa.Column("file_name", sa.String(length=255), nullable=False),
         sa.Column("blob_key", sa.String(length=300), nullable=True),
         sa.Column("local_path", sa.Text(), nullable=True),
+        sa.Column("place", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("modified_ns", sa.BigInteger(), nullable=True),
         sa.Column("width", sa.Integer(), nullable=True),
         sa.Column("height", sa.Integer(), nullable=True),
         sa.Column("taken_at", sa.String(length=30), nullable=True),
@@ -159,6 +162,8 @@ def _add_tables() -> None:
         sa.Column("page_url", sa.Text(), nullable=True),
         sa.Column("published_on", sa.String(length=10), nullable=True),
         sa.Column("thumbnail_key", sa.String(length=300), nullable=True),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("modified_ns", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["video_id"], ["video.id"], name=op.f("fk_video_source_video_id_video"), ondelete="CASCADE"

@@ -52,6 +52,7 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "onnx": frozenset({"app.vision"}),
     "onnxruntime": frozenset({"app.vision"}),
     "PIL": frozenset({"app.pixels", "app.vision"}),
+    "pillow_heif": frozenset({"app.pixels"}),
     "cv2": frozenset({"app.vision", "app.media"}),
     "deepface": frozenset({"app.vision"}),
     "retinaface": frozenset({"app.vision"}),

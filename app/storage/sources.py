@@ -1,0 +1,67 @@
+"""Where videos came from: the same bytes may have come from several places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain import VideoOrigin
+from app.models import VideoSource, utc_now
+
+
+def add(
+    session: Session,
+    video_id: int,
+    origin: VideoOrigin,
+    *,
+    address: str | None = None,
+    file_name: str | None = None,
+    **details: Any,
+) -> VideoSource:
+    """Notes a place that a video came from. The same place again is noted once, with what is known of it now.
+
+    Args:
+        session: A writing session.
+        video_id: The video.
+        origin: In which way it came.
+        address: As it was asked for: a URL, or a path on this machine.
+        file_name: Name of the file there.
+        details: More columns of :class:`app.models.VideoSource`, such as ``title`` or ``uploader``; ``None`` leaves
+            what is known.
+    """
+    place = select(VideoSource).where(
+        VideoSource.video_id == video_id,
+        VideoSource.origin == origin,
+        VideoSource.address.is_not_distinct_from(address),
+        VideoSource.file_name.is_not_distinct_from(file_name),
+    )
+    source = session.scalar(place.limit(1))
+    if source is None:
+        source = VideoSource(video_id=video_id, origin=origin, address=address, file_name=file_name)
+        session.add(source)
+    else:
+        source.created_at = utc_now()
+    for name, value in details.items():
+        if value is not None:
+            setattr(source, name, value)
+    session.flush()
+    return source
+
+
+def for_video(session: Session, video_id: int) -> list[VideoSource]:
+    """The places that a video came from, the first one first."""
+    statement = select(VideoSource).where(VideoSource.video_id == video_id).order_by(VideoSource.id)
+    return list(session.scalars(statement))
+
+
+def known_files(session: Session) -> dict[str, tuple[int, int]]:
+    """Files of this machine that were added: size in bytes and time of the last change (ns) of each, as they were."""
+    statement = select(VideoSource.address, VideoSource.size_bytes, VideoSource.modified_ns).where(
+        VideoSource.origin == VideoOrigin.FILE,
+        VideoSource.address.is_not(None),
+        VideoSource.modified_ns.is_not(None),
+    )
+    rows = session.execute(statement.order_by(VideoSource.created_at, VideoSource.id)).all()
+    return {str(address): (int(size or 0), int(modified or 0)) for address, size, modified in rows}
