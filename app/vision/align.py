@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -18,6 +20,7 @@ DLIB_TEMPLATE: FloatArray = np.array(
     [[46.03, 42.98], [102.92, 42.98], [74.48, 77.75], [48.49, 101.66], [100.46, 101.66]], dtype=np.float32
 )
 
+_COINCIDENT = 1e-9  # sum of squared distances from the middle, in square pixels
 _MARGIN = 2.0  # source pixels around the chip, for the interpolation at its edge
 
 
@@ -38,6 +41,8 @@ def estimate_similarity(points: FloatArray, template: FloatArray = DLIB_TEMPLATE
     Raises:
         InvalidInputError: The shapes do not fit, a number is not finite, or all points of a face coincide.
     """
+    if points.shape == template.shape == (5, 2):
+        return _estimate_one(points.tolist(), template.tolist())
     source = np.asarray(points, np.float64)
     if source.shape[-2:] != template.shape or not np.isfinite(source).all():
         raise InvalidInputError("Landmarks must be five points with finite coordinates.")
@@ -45,13 +50,32 @@ def estimate_similarity(points: FloatArray, template: FloatArray = DLIB_TEMPLATE
     source_mean, target_mean = source.mean(-2), target.mean(-2)
     p, t = source - source_mean[..., None, :], target - target_mean
     power = (p**2).sum((-2, -1))
-    if (power <= 1e-9).any():
+    if (power <= _COINCIDENT).any():
         raise InvalidInputError("The five landmarks of a face must not all coincide.")
     a = (p * t).sum((-2, -1)) / power
     b = (p[..., 0] * t[..., 1] - p[..., 1] * t[..., 0]).sum(-1) / power
     linear = np.stack([np.stack([a, -b], -1), np.stack([b, a], -1)], -2)
     shift = target_mean - (linear @ source_mean[..., None])[..., 0]
     return np.concatenate([linear, shift[..., None]], -1).astype(np.float32)
+
+
+def _estimate_one(points: list[list[float]], template: list[list[float]]) -> FloatArray:
+    """The same for one face, number by number: on so few, arrays are several times slower."""
+    count = len(points)
+    x, y = sum(point[0] for point in points) / count, sum(point[1] for point in points) / count
+    u, v = sum(point[0] for point in template) / count, sum(point[1] for point in template) / count
+    power = a = b = 0.0
+    for point, target in zip(points, template, strict=True):
+        px, py, tx, ty = point[0] - x, point[1] - y, target[0] - u, target[1] - v
+        power += px * px + py * py
+        a += px * tx + py * ty
+        b += px * ty - py * tx
+    if not math.isfinite(power):
+        raise InvalidInputError("Landmarks must be five points with finite coordinates.")
+    if power <= _COINCIDENT:
+        raise InvalidInputError("The five landmarks of a face must not all coincide.")
+    a, b = a / power, b / power
+    return np.array([[a, -b, u - a * x + b * y], [b, a, v - b * x - a * y]], np.float32)
 
 
 def align(image: Image, landmarks: FloatArray, template: FloatArray = DLIB_TEMPLATE, size: int = CHIP_SIZE) -> Image:
@@ -86,15 +110,19 @@ def warp(image: Image, matrix: FloatArray, size: int = CHIP_SIZE) -> Image:
     Returns:
         ``uint8`` (size, size, 3) RGB.
     """
-    factor = _halving(matrix)
+    factor = halving(matrix)
     if factor > 1:
         image, matrix = _reduce(image, matrix, size, factor)
     chip = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return np.asarray(chip, np.uint8)
 
 
-def _halving(matrix: FloatArray) -> int:
-    """The power of two by which the source may shrink and still hold at least one pixel per pixel of the chip."""
+def halving(matrix: FloatArray) -> int:
+    """The power of two by which a source may shrink and still hold at least one pixel per pixel of the chip.
+
+    Args:
+        matrix: (2, 3) from :func:`estimate_similarity`.
+    """
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))  # chip pixels per source pixel
     return 1 if scale > 0.5 else 2 ** int(np.floor(-np.log2(scale)))
 

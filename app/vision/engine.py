@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 
 from app.domain import BoundingBox, Detection, Face, FloatArray, Image
 from app.errors import InvalidInputError
-from app.vision.align import DLIB_TEMPLATE, align, estimate_similarity
+from app.vision.align import DLIB_TEMPLATE, estimate_similarity
 from app.vision.attributes import AttributeReader
 from app.vision.build import build_detector, build_embedder
 from app.vision.files import ModelFiles, default_folder
 from app.vision.packs import Pack, load_pack
-from app.vision.quality import assess
-from app.vision.runtime import RuntimeOptions
+from app.vision.parts import Chip
+from app.vision.quality import CORE, Measures, core, grade, measure
+from app.vision.runtime import RuntimeOptions, available_cores, spread
 
 # In a picture that was shrunk for detection, looking for smaller faces than this takes most of the time and
 # finds almost only faces that are too blurred to be told apart.
@@ -30,9 +31,38 @@ _WARM_UP_SIDE = 150
 _SOMEWHERE = Detection(BoundingBox(25, 25, 125, 125), DLIB_TEMPLATE, 1.0)
 
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Step = Literal["detect", "align", "embed", "quality"]
+
+
+class Laps:
+    """Seconds of one thread, by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[Step, float] = {}
+
+    @contextmanager
+    def lap(self, step: Step) -> Iterator[None]:
+        """Adds the block to a step."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - started
+
+
+class _Seen(NamedTuple):
+    """A face that waits to be embedded."""
+
+    detection: Detection
+    chip: Chip
+    measures: Measures
+
+
 @dataclass
 class EngineTimings:
-    """Wall time in seconds since the engine was made.
+    """Wall time in seconds since the engine was made; where steps ran at the same time, each has its share of it.
 
     Attributes:
         detect: Finding faces, shrinking the pictures included.
@@ -57,6 +87,22 @@ class EngineTimings:
     def glue(self) -> float:
         """What was not spent inside the networks."""
         return self.total - self.model
+
+    def add(self, wall: float, laps: Sequence[Laps], model: float) -> None:
+        """Adds some work.
+
+        Args:
+            wall: Seconds that it took.
+            laps: What its threads did meanwhile.
+            model: Seconds during which a network was at work, perhaps beside other steps.
+        """
+        spent: dict[Step, float] = {}
+        for step, seconds in (pair for each in laps for pair in each.seconds.items()):
+            spent[step] = spent.get(step, 0.0) + seconds
+        scale = wall / max(sum(spent.values()), wall, 1e-9)
+        for step, seconds in spent.items():
+            setattr(self, step, getattr(self, step) + seconds * scale)
+        self.model += min(model, scale * (spent.get("detect", 0.0) + spent.get("embed", 0.0)))
 
 
 class FaceEngine:
@@ -104,6 +150,9 @@ class FaceEngine:
         runtime = runtime or RuntimeOptions()
         self._detector = build_detector(self.pack, places, runtime)
         self._embedder = build_embedder(self.pack, places, runtime)
+        # only detectors of ours, and only on a CPU, say that pictures are to be looked at side by side
+        self._side_by_side: bool = getattr(self._detector, "side_by_side", False)
+        self._cores = runtime.threads or available_cores()
         self._attributes = AttributeReader(attributes, places) if attributes else None
         self._lock = threading.Lock()
 
@@ -130,12 +179,11 @@ class FaceEngine:
         for image in images:
             _check(image)
         with self._lock:
-            found = self._detect(images)
-            places = [(index, detection) for index, faces in enumerate(found) for detection in faces]
-            faces = self._describe(images, places)
-        results: list[list[Face]] = [[] for _ in images]
-        for (index, _), face in zip(places, faces, strict=True):
-            results[index].append(face)
+            if self._side_by_side:
+                seen = self._for_each(self._look, images)
+            else:
+                seen = self._for_each(self._see, list(zip(images, self._detect(images), strict=True)))
+            results = self._describe(seen)
         return results if self._attributes is None else self._guess(self._attributes, images, results)
 
     def _guess(self, reader: AttributeReader, images: Sequence[Image], found: list[list[Face]]) -> list[list[Face]]:
@@ -182,9 +230,7 @@ class FaceEngine:
         for image in images:
             _check(image)
         with self._lock:
-            places = [(index, one) for index, faces in enumerate(detections) for one in faces]
-            described = iter(self._describe(images, places))
-        return [[next(described) for _ in faces] for faces in detections]
+            return self._describe(self._for_each(self._see, list(zip(images, detections, strict=True))))
 
     def enlargement(self, image: Image, detection: Detection) -> float:
         """Tells whether a picture shows a face in less detail than the embedder can take in.
@@ -204,7 +250,18 @@ class FaceEngine:
         return float(max(chip.shape) / max(detection.box.width, detection.box.height, 1.0))
 
     def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        with self._timed("detect"):
+        if self._side_by_side:
+            return self._for_each(lambda image, laps: self._find([image], laps)[0], images)
+        laps = Laps()
+        with self._timed([laps]):
+            return self._find(images, laps)
+
+    def _look(self, image: Image, laps: Laps) -> list[_Seen]:
+        """Finds the faces of one picture and sees to them."""
+        return self._see((image, self._find([image], laps)[0]), laps)
+
+    def _find(self, images: Sequence[Image], laps: Laps) -> list[list[Detection]]:
+        with laps.lap("detect"):
             scales = [min(1.0, self._detection_size / max(image.shape[:2])) for image in images]
             found = self._detector.detect(
                 [_shrink(image, scale) for image, scale in zip(images, scales, strict=True)],
@@ -219,37 +276,58 @@ class FaceEngine:
                 for faces, image, scale in zip(found, images, scales, strict=True)
             ]
 
-    def _describe(self, images: Sequence[Image], places: Sequence[tuple[int, Detection]]) -> list[Face]:
-        if not places:
-            return []
-        with self._timed("align"):
-            chips = [self._embedder.cut(images[index], detection) for index, detection in places]
-        with self._timed("embed"):
-            embeddings = self._embedder.embed(np.stack(chips))
-            presence = self._embedder.presence(embeddings)
-        with self._timed("quality"):
+    def _see(self, found: tuple[Image, Sequence[Detection]], laps: Laps) -> list[_Seen]:
+        """Does what there is to do for the faces of one picture before they are embedded."""
+        image, detections = found
+        with laps.lap("align"):
+            chips = [self._embedder.cut(image, one) for one in detections]
+        with laps.lap("quality"):
             # what is judged is dlib's view of a face, whatever the embedder sees
-            views = (
-                chips
-                if self._embedder.template is DLIB_TEMPLATE
-                else [align(images[index], detection.landmarks) for index, detection in places]
-            )
-            return [
-                Face(detection, assess(images[index], detection, view, present, self.pack.scales), embedding)
-                for (index, detection), view, present, embedding in zip(
-                    places, views, presence.tolist(), embeddings, strict=True
+            if self._embedder.template is DLIB_TEMPLATE:
+                views = [chip[CORE, CORE] for chip in chips]
+            else:
+                views = [core(image, one.landmarks) for one in detections]
+            measures = [measure(image, one.landmarks, view) for one, view in zip(detections, views, strict=True)]
+        return [_Seen(*each) for each in zip(detections, chips, measures, strict=True)]
+
+    def _describe(self, seen: Sequence[Sequence[_Seen]]) -> list[list[Face]]:
+        """Embeds all faces at once and judges them."""
+        every = [one for faces in seen for one in faces]
+        if not every:
+            return [[] for _ in seen]
+        laps = Laps()
+        with self._timed([laps]):
+            with laps.lap("embed"):
+                embeddings = self._embedder.embed(np.stack([one.chip for one in every]))
+                presence = self._embedder.presence(embeddings)
+            with laps.lap("quality"):
+                described = iter(
+                    [
+                        Face(
+                            one.detection,
+                            grade(one.measures, one.detection.confidence, present, self.pack.scales),
+                            embedding,
+                        )
+                        for one, present, embedding in zip(every, presence.tolist(), embeddings, strict=True)
+                    ]
                 )
-            ]
+        return [[next(described) for _ in faces] for faces in seen]
+
+    def _for_each(self, work: Callable[[Item, Laps], Result], items: Sequence[Item]) -> list[Result]:
+        """Does some work for each picture, on all cores where that is known to be quicker."""
+        laps = [Laps() for _ in items]
+        pairs = list(zip(items, laps, strict=True))
+        with self._timed(laps):
+            return spread(lambda pair: work(*pair), pairs, self._cores if self._side_by_side else 1)
 
     @contextmanager
-    def _timed(self, step: Literal["detect", "align", "embed", "quality"]) -> Iterator[None]:
+    def _timed(self, laps: Sequence[Laps]) -> Iterator[None]:
         started, model = time.perf_counter(), self._detector.seconds + self._embedder.seconds
         try:
             yield
         finally:
-            spent = time.perf_counter() - started
-            setattr(self.timings, step, getattr(self.timings, step) + spent)
-            self.timings.model += self._detector.seconds + self._embedder.seconds - model
+            model = self._detector.seconds + self._embedder.seconds - model
+            self.timings.add(time.perf_counter() - started, laps, model)
 
 
 def _check(image: Image) -> None:

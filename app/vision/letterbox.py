@@ -6,6 +6,8 @@ drawn around a picture: a network sees hardly more pixels than there are.
 
 from __future__ import annotations
 
+import math
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain import Image
+from app.vision.runtime import on_worker
 
 Tensor = npt.NDArray[Any]
 Layout = Literal["nhwc", "nchw"]
@@ -26,6 +29,8 @@ Network = Callable[[Iterator[Tensor]], Iterator[Outputs]]
 # Most shapes that one call may make. Each shape is a run of its own, and a device plans each shape anew.
 _MOST_SHAPES = 4
 _COARSEST = 256
+# Larger tensors are not kept.
+_KEPT_BYTES = 2**23
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class PixelFormat:
 class Letterbox:
     """Fills tensors with pictures, always in the same way for the same pictures.
 
-    Safe to use from one thread at a time; to be made after a fork.
+    Safe to use from one thread at a time, and from those of the worker pool at once; to be made after a fork.
     """
 
     def __init__(self, pixels: PixelFormat, *, stride: int = 32, max_pixels: int = 2**20) -> None:
@@ -80,6 +85,7 @@ class Letterbox:
         self._pixels = pixels
         self._stride = stride
         self._max_pixels = max_pixels
+        self._kept = threading.local()
         self._helper = ThreadPoolExecutor(1, thread_name_prefix="letterbox")
 
     def run(self, images: Sequence[Image], network: Network) -> Iterator[tuple[Slot, Outputs]]:
@@ -96,7 +102,10 @@ class Letterbox:
         yield from zip(slots, network(self._tensors(images, slots)), strict=True)
 
     def _tensors(self, images: Sequence[Image], slots: Sequence[Slot]) -> Iterator[Tensor]:
-        """One ahead of who takes them."""
+        """One ahead of who takes them; on a worker, which has one core, none ahead."""
+        if len(slots) == 1 or on_worker():
+            yield from (fill(images, slot, self._pixels, self._kept_for(slot)) for slot in slots)
+            return
         waiting: deque[Future[Tensor]] = deque()
         for slot in slots:
             waiting.append(self._helper.submit(fill, images, slot, self._pixels))
@@ -104,6 +113,16 @@ class Letterbox:
                 yield waiting.popleft().result()
         if waiting:
             yield waiting.popleft().result()
+
+    def _kept_for(self, slot: Slot) -> Tensor:
+        """What to fill again, of each thread its own: memory that is asked for anew costs as much as filling it."""
+        shape, dtype = _shape(slot, self._pixels), _dtype(self._pixels)
+        size = math.prod(shape)
+        kept: Tensor | None = getattr(self._kept, "numbers", None)
+        if kept is None or kept.size < size:
+            kept = np.empty(size, dtype)
+            self._kept.numbers = kept if kept.nbytes <= _KEPT_BYTES else None
+        return kept[:size].reshape(shape)
 
 
 def plan(sizes: Sequence[tuple[int, int]], stride: int, max_pixels: int) -> list[Slot]:
@@ -146,7 +165,7 @@ def _round_up(side: int, multiple: int) -> int:
     return max(1, -(-side // multiple)) * multiple
 
 
-def fill(images: Sequence[Image], slot: Slot, pixels: PixelFormat) -> Tensor:
+def fill(images: Sequence[Image], slot: Slot, pixels: PixelFormat, out: Tensor | None = None) -> Tensor:
     """Makes one tensor.
 
     What is padded is 0 in the tensor: black without a mean, else the mean, as the network's own padding has it.
@@ -155,22 +174,30 @@ def fill(images: Sequence[Image], slot: Slot, pixels: PixelFormat) -> Tensor:
         images: All pictures of the call, ``uint8`` (height, width, 3) RGB.
         slot: Which of them, and the tensor's sides.
         pixels: Layout, colour order and normalisation.
+        out: What to fill, whatever it holds; a new one when ``None``.
 
     Returns:
         (n, height, width, 3) or (n, 3, height, width), ``float32`` or ``uint8``, contiguous.
     """
-    count, dtype = len(slot.indices), np.float32 if pixels.floating else np.uint8
-    tensor: Tensor = np.zeros((count, slot.height, slot.width, 3), dtype)
-    planes = pixels.layout == "nchw"
-    if planes:
-        tensor = tensor.reshape(count, 3, slot.height, slot.width)
+    tensor = np.empty(_shape(slot, pixels), _dtype(pixels)) if out is None else out
     for place, index in zip(tensor, slot.indices, strict=True):
         height, width = images[index].shape[:2]
-        if planes:
+        if pixels.layout == "nchw":
+            place[:, height:], place[:, :height, width:] = 0, 0
             _fill_planes(place[:, :height, :width], images[index], pixels)
         else:
+            place[height:], place[:height, width:] = 0, 0
             _fill_pixels(place[:height, :width], images[index], pixels)
     return tensor
+
+
+def _dtype(pixels: PixelFormat) -> type[np.generic]:
+    return np.float32 if pixels.floating else np.uint8
+
+
+def _shape(slot: Slot, pixels: PixelFormat) -> tuple[int, ...]:
+    sides = slot.height, slot.width
+    return (len(slot.indices), 3, *sides) if pixels.layout == "nchw" else (len(slot.indices), *sides, 3)
 
 
 def _fill_planes(place: Tensor, image: Image, pixels: PixelFormat) -> None:

@@ -21,7 +21,7 @@ from app.vision.detectors import mtcnn_stages as stages
 from app.vision.detectors.mtcnn_nets import MtcnnNets
 from app.vision.detectors.mtcnn_pyramid import Strip
 from app.vision.detectors.mtcnn_stages import Hits
-from app.vision.runtime import RuntimeOptions, available_cores, worker_pool
+from app.vision.runtime import RuntimeOptions, available_cores, on_worker, worker_pool
 
 VariantName = Literal["fast", "exact"]
 
@@ -91,6 +91,11 @@ class MtcnnDetector:
         self._pool = worker_pool(self._workers)
 
     @property
+    def side_by_side(self) -> bool:
+        """Whether pictures are found through soonest one by one, each on a thread of the worker pool."""
+        return self._workers > 1
+
+    @property
     def seconds(self) -> float:
         """Wall time so far during which a net was at work."""
         return self._nets.seconds
@@ -119,6 +124,8 @@ class MtcnnDetector:
             _Find(self._nets, self._variant, image, max(size, pyramid.WINDOW), confidence)
             for image, size in zip(images, sizes, strict=True)
         ]
+        if on_worker():
+            return [find.all(map, 1) for find in finds]
         if len(finds) >= self._workers:
             return list(self._pool.map(_Find.all, finds, repeat(map), repeat(1)))
         return [find.all(self._pool.map, self._workers) for find in finds]

@@ -26,6 +26,9 @@ from app.vision.runtime import OnnxSession, RuntimeOptions
 # four at once cost 10-30 % more time per picture, sixteen 30-60 % (YuNet, RetinaFace-MobileNet0.25).
 _BATCH_PIXELS = 16 * 640 * 640
 
+# Above this a copy of the weights for one core alone is not worth its memory; SCRFD's largest has 17 MB.
+_TWIN_BYTES = 2**26
+
 _HALF = 2
 _LARGE = 0.75  # of the largest face that is found for sure: what a second look may add; the first one is the sharper
 _WITHIN = 0.8  # share of a box that lies in a large face, from which on it is taken for a part of it
@@ -50,7 +53,10 @@ class Decode(Protocol):
 
 
 class OneShotDetector:
-    """A detector as in :class:`app.vision.parts.Detector`, for any network of one graph."""
+    """A detector as in :class:`app.vision.parts.Detector`, for any network of one graph.
+
+    Threads of the worker pool may use it at the same time where :attr:`side_by_side` holds.
+    """
 
     def __init__(
         self,
@@ -77,13 +83,20 @@ class OneShotDetector:
         Raises:
             ModelError: The graph cannot be loaded.
         """
-        self._session = OnnxSession(model, runtime=runtime, blocked_layout=True, example=lambda: _example(pixels))
+        self._session = OnnxSession(
+            model, runtime=runtime, blocked_layout=True, example=lambda: _example(pixels), twin_bytes=_TWIN_BYTES
+        )
         self._input = self._session.input_names[0]
         one_by_one = batch == 1 or not self._session.accelerated
         self._letterbox = Letterbox(pixels, max_pixels=1 if one_by_one else _BATCH_PIXELS)
         self._decode = decode
         self._overlap = overlap
         self._trusted = trusted
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether pictures are found through soonest one by one, each on a thread of the worker pool."""
+        return self._session.side_by_side
 
     @property
     def seconds(self) -> float:

@@ -7,7 +7,7 @@ several pictures at once, and only what passes the threshold is decoded. On the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -25,8 +25,7 @@ from app.vision.detectors.anchors import (
 from app.vision.files import ModelFiles
 from app.vision.letterbox import Letterbox, PixelFormat, Tensor
 from app.vision.reference_weights import load_retinaface
-from app.vision.runtime import OnnxSession, RuntimeOptions, available_cores
-from app.vision.runtime.overlap import run_overlapped
+from app.vision.runtime import OnnxSession, RuntimeOptions
 
 # retina-face, RetinaFace.py: sides of the square anchors of each feature map, in the order of the graph's outputs. Its
 # table of corners, such as (-248, -248, 263, 263) for 512, puts all their centres at 7.5.
@@ -41,10 +40,16 @@ _STRIDE = 8
 # Pixels of one run. More is not quicker on a processor, and memory grows with it; a GPU wants more to do.
 _BATCH_PIXELS = 2**20
 _ACCELERATED_PIXELS = 2**23
+# As many pictures as cores, each on a core of its own, are a tenth quicker (640x360, 2 cores) than one after the other
+# on all cores. It takes the weights, 110 MB, once more.
+_TWIN_BYTES = 2**28
 
 
 class RetinaFaceDetector:
-    """Finds faces and five points of each. Safe to use from one thread at a time; to be made after a fork."""
+    """Finds faces and five points of each. To be made after a fork.
+
+    Safe to use from one thread at a time, and from those of the worker pool at once.
+    """
 
     def __init__(self, files: ModelFiles, runtime: RuntimeOptions) -> None:
         """Loads the network.
@@ -57,25 +62,26 @@ class RetinaFaceDetector:
             ModelError: The weights are missing, damaged or of another network.
         """
         self._session = OnnxSession(
-            lambda: load_retinaface(files), runtime=runtime, blocked_layout=True, example=_example
+            lambda: load_retinaface(files),
+            runtime=runtime,
+            blocked_layout=True,
+            example=_example,
+            twin_bytes=_TWIN_BYTES,
         )
         self._input = self._session.input_names[0]
         pixels = PixelFormat(layout="nhwc", floating=False)
         limit = _ACCELERATED_PIXELS if self._session.accelerated else _BATCH_PIXELS
         self._letterbox = Letterbox(pixels, stride=_STRIDE, max_pixels=limit)
-        # As many pictures as cores, each on a core of its own, are a tenth quicker (640x360, 2 cores) than one after the
-        # other on all cores. It takes the weights once more, 110 MB, so it waits until there are so many pictures.
-        self._cores = 1 if self._session.accelerated else runtime.threads or available_cores()
-        self._singles = Letterbox(pixels, stride=_STRIDE, max_pixels=1)
-        self._load_single: Callable[[], OnnxSession] = lambda: OnnxSession(
-            lambda: load_retinaface(files), runtime=runtime, threads=1, blocked_layout=True
-        )
-        self._single: OnnxSession | None = None
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether pictures are found through soonest one by one, each on a thread of the worker pool."""
+        return self._session.side_by_side
 
     @property
     def seconds(self) -> float:
         """Wall time so far during which the network was at work."""
-        return self._session.seconds + (self._single.seconds if self._single else 0.0)
+        return self._session.seconds
 
     def detect(
         self, images: Sequence[Image], *, min_face_size: int | Sequence[int], confidence: float
@@ -98,15 +104,8 @@ class RetinaFaceDetector:
 
     def _outputs(self, images: Sequence[Image]) -> Iterator[tuple[list[int], list[FloatArray]]]:
         """What the network says, and about which pictures."""
-        spread = len(images) // self._cores * self._cores if self._cores > 1 else 0
-        for slot, outputs in self._singles.run(images[:spread], self._run_spread):
+        for slot, outputs in self._letterbox.run(images, self._run):
             yield list(slot.indices), outputs
-        for slot, outputs in self._letterbox.run(images[spread:], self._run):
-            yield [spread + index for index in slot.indices], outputs
-
-    def _run_spread(self, tensors: Iterator[Tensor]) -> Iterator[list[FloatArray]]:
-        self._single = self._single or self._load_single()
-        return run_overlapped(self._single.run, ({self._input: tensor} for tensor in tensors), self._cores)
 
     def _run(self, tensors: Iterator[Tensor]) -> Iterator[list[FloatArray]]:
         return self._session.run_all({self._input: tensor} for tensor in tensors)

@@ -52,12 +52,14 @@ class Loaded:
         providers: Our names of what runs it, best first.
         half_precision: Whether this is the graph in 16 bits.
         model: What was loaded in the end, where it has to be kept to load it again.
+        size: Bytes of the graph as it was given.
     """
 
     session: onnxruntime.InferenceSession
     providers: tuple[str, ...]
     half_precision: bool
     model: Model
+    size: int
 
 
 def load(model: Model, plan: Plan) -> Loaded:
@@ -77,8 +79,12 @@ def load(model: Model, plan: Plan) -> Loaded:
     if plan.example is not None and plan.runtime.half_precision and providers.on_nvidia(chosen):
         smaller = _in_half_precision(session, source, plan, plan.example())
         if smaller is not None:
-            return Loaded(smaller[0], chosen, half_precision=True, model=smaller[1])
-    return Loaded(session, chosen, half_precision=False, model=model)
+            return Loaded(smaller[0], chosen, half_precision=True, model=smaller[1], size=_size(source))
+    return Loaded(session, chosen, half_precision=False, model=model, size=_size(source))
+
+
+def _size(model: bytes | Path) -> int:
+    return len(model) if isinstance(model, bytes) else model.stat().st_size
 
 
 def _open_or_fall_back(model: bytes | Path, wanted: tuple[str, ...], plan: Plan) -> onnxruntime.InferenceSession:

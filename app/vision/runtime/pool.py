@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from app.vision.runtime.cores import available_cores
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 _lock = threading.Lock()
+_here = threading.local()
+_TWO = 2
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 
@@ -29,8 +36,37 @@ def worker_pool(threads: int | None = None) -> ThreadPoolExecutor:
     key = (os.getpid(), threads or available_cores())
     with _lock:
         if key not in _pools:
-            _pools[key] = ThreadPoolExecutor(key[1], thread_name_prefix="vision")
+            _pools[key] = ThreadPoolExecutor(key[1], thread_name_prefix="vision", initializer=_mark)
         return _pools[key]
+
+
+def on_worker() -> bool:
+    """Whether the caller runs on a pool of :func:`worker_pool`, and so has one core to itself."""
+    return getattr(_here, "worker", False)
+
+
+def spread(work: Callable[[Item], Result], items: Sequence[Item], threads: int) -> list[Result]:
+    """Does the same with each item, as many at once as there are threads; on a worker one after the other.
+
+    Where a few items are left over that would leave half of the cores idle, the caller's thread does these, one by one:
+    a network that runs there uses all cores.
+
+    Args:
+        work: What to do; must be safe to call from several threads, and must not wait for other work on the pool.
+        items: With what.
+        threads: As for :func:`worker_pool`.
+
+    Returns:
+        The results in the order of the items. What ``work`` raises is raised.
+    """
+    left = len(items) % threads
+    whole = 0 if on_worker() or threads < _TWO else len(items) - (left if left * 2 <= threads else 0)
+    shared = list(worker_pool(threads).map(work, items[:whole])) if whole else []
+    return shared + [work(item) for item in items[whole:]]
+
+
+def _mark() -> None:
+    _here.worker = True
 
 
 def _unlock_after_fork() -> None:

@@ -16,6 +16,7 @@ from app.domain import BoundingBox, Detection, Face, Image, QualityReason
 from app.errors import InvalidInputError
 from app.vision import BUNDLED, FaceEngine
 from app.vision.engine import _to_source
+from app.vision.runtime import RuntimeOptions
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +96,16 @@ def test_batch_and_single_agree(engine, astronaut, grace_hopper):
             assert np.allclose(a.detection.landmarks, b.detection.landmarks, atol=1e-3)
             assert np.allclose(a.embedding, b.embedding, atol=1e-4)
             assert a.quality.reasons == b.quality.reasons
+
+
+def test_pictures_side_by_side_have_the_faces_of_pictures_one_by_one(models_cache, engine, astronaut, grace_hopper):
+    pictures = [astronaut, grace_hopper, grown(astronaut, 1.7), np.ascontiguousarray(grace_hopper[:, ::-1])] * 2
+    one_core = FaceEngine(BUNDLED, models_cache, runtime=RuntimeOptions(threads=1))
+    for faces, expected in zip(engine.analyse(pictures), one_core.analyse(pictures), strict=True):
+        for face, other in zip(faces, expected, strict=True):
+            assert np.allclose(face.detection.landmarks, other.detection.landmarks, atol=1e-3)
+            assert np.allclose(face.embedding, other.embedding, atol=1e-4)
+            assert face.quality.score == pytest.approx(other.quality.score, abs=1e-4)
 
 
 def test_faces_come_in_a_fixed_order(engine, astronaut, grace_hopper):

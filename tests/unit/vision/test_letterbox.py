@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.domain import Image
-from app.vision.letterbox import Letterbox, PixelFormat, Slot, fill, plan
+from app.vision.letterbox import Layout, Letterbox, PixelFormat, Slot, fill, plan
 
 
 def picture(height: int, width: int, seed: int = 0) -> Image:
@@ -77,6 +77,16 @@ def test_a_network_sees_every_picture_once() -> None:
     for slot, (means,) in box.run(images, lambda tensors: ([t.sum((1, 2, 3), dtype=np.float64)] for t in tensors)):
         seen.update(zip(slot.indices, means.tolist(), strict=True))
     assert seen == {index: float(image.sum()) for index, image in enumerate(images)}
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_a_tensor_that_is_filled_again_holds_nothing_of_before(layout: Layout) -> None:
+    box, tensors = Letterbox(PixelFormat(layout), stride=32), []
+    for image in (picture(60, 60, 1), picture(40, 33, 2), picture(33, 20, 2)):
+        ((_, (copied, given)),) = box.run([image], lambda each: ([tensor.copy(), tensor] for tensor in each))
+        tensors.append(given)
+        np.testing.assert_array_equal(copied, fill([image], Slot((0,), 64, given.size // 192), PixelFormat(layout)))
+    assert all(np.shares_memory(tensors[0], tensor) for tensor in tensors)
 
 
 def test_no_pictures_need_no_run() -> None:

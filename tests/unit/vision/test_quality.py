@@ -16,7 +16,18 @@ from app.domain import (
 from app.vision import quality
 from app.vision.align import DLIB_TEMPLATE, align
 from app.vision.packs import get_pack
-from app.vision.quality import Limits, Scales, assess, evidence, eye_distance, geometry, share_outside, sharpness
+from app.vision.quality import (
+    CORE,
+    Limits,
+    Scales,
+    assess,
+    core,
+    evidence,
+    eye_distance,
+    geometry,
+    share_outside,
+    sharpness,
+)
 
 ASTRONAUT = np.array([[204, 100], [245, 102], [224, 126], [202, 139], [244, 140]], np.float32)
 PRESENT = 0.11  # as of a clear face
@@ -181,3 +192,11 @@ def test_every_reason_has_its_name_at_rekognition():
     assert set(UNINDEXED_REASONS.values()) <= set(UnindexedReason)
     assert UNINDEXED_REASONS[QualityReason.BLURRED] == "LOW_SHARPNESS"
     assert UNINDEXED_REASONS[QualityReason.PROFILE] == "EXTREME_POSE"
+
+
+@pytest.mark.parametrize("size", [0.7, 1.0, 3.0, 9.0])
+def test_the_middle_alone_is_the_middle_of_the_chip(astronaut, size):
+    large = cv2.resize(astronaut, None, fx=size, fy=size, interpolation=cv2.INTER_AREA if size < 1 else cv2.INTER_CUBIC)
+    points = (ASTRONAUT * size).astype(np.float32)
+    difference = core(large, points).astype(int) - align(large, points)[CORE, CORE]
+    assert np.abs(difference).max() <= 1

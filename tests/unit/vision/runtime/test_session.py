@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.errors import ModelError
-from app.vision.runtime import Model, OnnxSession, RuntimeOptions, give_back_memory, loading
+from app.vision.runtime import Model, OnnxSession, RuntimeOptions, give_back_memory, loading, spread
 from app.vision.runtime.loading import Plan
 from tests.small_models import doubling_model
 
@@ -112,3 +112,35 @@ def test_a_forked_process_makes_sessions_of_its_own():
             os._exit(code)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_twin_runs_on_workers_and_only_there():
+    session = OnnxSession(doubling_model(), runtime=RuntimeOptions(("cpu",), threads=2), twin_bytes=2**20)
+    x = {"x": np.ones((1, 2), np.float32)}
+    assert session.side_by_side
+    session.run(x)
+    assert session._twin is None
+    assert [float(y[0, 0]) for (y,) in spread(lambda _: session.run(x), range(4), 2)] == [2.0] * 4
+    assert session._twin is not None
+    assert session._model == b""  # nothing is loaded any more
+    assert session.seconds > 0
+
+
+@pytest.mark.parametrize(("twin_bytes", "threads"), [(0, 2), (10, 2), (2**20, 1)], ids=["unasked", "large", "one core"])
+def test_not_every_network_has_a_twin(twin_bytes: int, threads: int):
+    session = OnnxSession(doubling_model(), runtime=RuntimeOptions(("cpu",), threads=threads), twin_bytes=twin_bytes)
+    assert not session.side_by_side
+    spread(lambda _: session.run({"x": np.ones((1, 2), np.float32)}), range(4), 2)
+    assert session._twin is None
+
+
+def test_a_twin_is_unloaded_with_the_other():
+    runtime = RuntimeOptions(("cpu",), threads=2, idle_seconds=1e-3)
+    session = OnnxSession(doubling_model(), runtime=runtime, twin_bytes=2**20)
+    for _ in range(2):
+        spread(lambda _: session.run({"x": np.ones((1, 2), np.float32)}), range(2), 2)
+        deadline = time.monotonic() + 10
+        while session.loaded and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert not session.loaded
+        assert session._twin is None
