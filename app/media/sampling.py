@@ -1,12 +1,13 @@
 """Chooses, among the frames of a video that come at an even rhythm, those that are worth looking at.
 
-``interval`` takes a frame every so many seconds. The other two read the video at a finer rhythm, of a fraction of the
-interval, and compare what they read; that costs decoding, which is cheap beside looking for faces.
+``interval`` takes a frame every so many seconds. The other two compare what they read, which is cheap beside looking for
+faces.
 
-* ``scenes`` takes the frames that ``interval`` takes, and the first frame of every scene that begins between them.
-* ``adaptive`` leaves out a frame that hardly differs from the last one it took; a face found there is known to be shown
-  for as long (:attr:`app.domain.Frame.until`). Where pictures move it also offers the frames half way between, as
-  *spare* ones: they are worth a look where a neighbour shows a face, which only who looks can tell.
+* ``scenes`` reads four frames in an interval. It takes those that ``interval`` takes, and the first one of every scene
+  that begins between them.
+* ``adaptive`` reads what ``interval`` reads, and leaves out a frame that hardly differs from the last one it took; a face
+  found there is known to be shown for as long (:attr:`app.domain.Frame.until`). Of the others every second one is
+  *spare*, unless it follows a cut: worth a look where a neighbour shows a face, which only who looks can tell.
 
 Frames are compared within a chunk only. So a run that begins at any chunk chooses the same frames as one that
 began with the video, and a killed job, or another worker, may go on there.
@@ -22,8 +23,8 @@ import numpy as np
 
 from app.domain import FloatArray, Frame, Image, Sampling
 
-FINE_STEPS = {Sampling.INTERVAL: 1, Sampling.SCENES: 4, Sampling.ADAPTIVE: 2}
-"""Parts of an interval that are read; numbers of samples count these."""
+_FINE_STEPS = {Sampling.INTERVAL: 1, Sampling.SCENES: 4, Sampling.ADAPTIVE: 1}
+_SPARE_EVERY = 2
 
 # Intervals in a chunk: small enough to lose little when killed, large enough to batch. The first one is shorter, so that
 # the networks begin earlier, and so do the faces that people see.
@@ -34,10 +35,11 @@ _FIRST_INTERVALS = 4
 # smallest face that is looked for, so a face that comes or goes changes at least one.
 _COLUMNS, _ROWS = 32, 18
 _ENOUGH = 360  # rows of a picture that tell a cell's brightness well
-# Grey levels by which the most changed cell of a still scene differs at most. Fixed cameras looked at: noise and
-# compression 0.5..2.5, somebody breathing 3, somebody turning the head 10 and more.
+# Grey levels by which the most changed cell of a still scene differs at most. An empty corridor, half a second apart:
+# 0.7 to 2.3; with somebody far away in it 14; hands of somebody who signs, 23 and more.
 _STILL = 4.0
-# Grey levels by which cells differ on average across a cut. Within the scenes looked at: up to 12; cuts: 25 and more.
+# Grey levels by which cells differ on average across a cut. Signing hands: up to 9; somebody close to the camera who
+# walks by, 11; cuts on a stage 25, though quick pans of a camera reach as much.
 _CUT = 20.0
 
 
@@ -51,12 +53,12 @@ class _Seen:
 
 def fine_steps(sampling: Sampling) -> int:
     """Parts of an interval that are read; numbers of samples count these."""
-    return FINE_STEPS[sampling]
+    return _FINE_STEPS[sampling]
 
 
 def chunk_end(sample: int, sampling: Sampling = Sampling.INTERVAL) -> int:
     """First sample after the chunk of a sample. It hangs on the number alone, so that every attempt cuts alike."""
-    first, size = (count * FINE_STEPS[sampling] for count in (_FIRST_INTERVALS, _CHUNK_INTERVALS))
+    first, size = (count * _FINE_STEPS[sampling] for count in (_FIRST_INTERVALS, _CHUNK_INTERVALS))
     return first if sample < first else (sample // size + 1) * size
 
 
@@ -83,25 +85,25 @@ def _beginnings(frames: Iterable[Frame | None]) -> Iterator[Frame | None]:
             yield None
             continue
         now = _Seen(frame, cells_of(frame.image))
-        regular = frame.sample % FINE_STEPS[Sampling.SCENES] == 0
+        regular = frame.sample % _FINE_STEPS[Sampling.SCENES] == 0
         if regular or last is None or _chunks_differ(now, last, Sampling.SCENES) or _is_cut(now, last):
             yield frame
         last = now
 
 
 def _different(frames: Iterable[Frame | None]) -> Iterator[Frame | None]:
-    """Frames that differ from the one taken before; the frame between two of the interval as a spare one."""
+    """Frames that differ from the one taken before, every second one as a spare one."""
     held: _Seen | None = None
     for frame in frames:
         if frame is None:
             yield None
             continue
         now = _Seen(frame, cells_of(frame.image))
-        between = frame.sample % FINE_STEPS[Sampling.ADAPTIVE] != 0
+        between = frame.sample % _SPARE_EVERY != 0
         if held is None or _chunks_differ(now, held, Sampling.ADAPTIVE):
             spare = False
         elif _largest_change(now, held) < _STILL:
-            # the frame that stands for this one must be looked at if this one had to be
+            # whichever frame stands for this one must be looked at if this one would have to be
             held = replace(held, frame=replace(held.frame, until=frame.timestamp, spare=held.frame.spare and between))
             continue
         else:

@@ -40,32 +40,32 @@ def test_scenes_takes_the_interval_and_what_follows_a_cut() -> None:
 
 def test_adaptive_leaves_out_what_looks_the_same_within_a_chunk() -> None:
     frames = chosen(Sampling.ADAPTIVE, {n: picture(noise=3) for n in range(40)})
-    assert numbers(frames) == [0, 8, 16, 32]
-    assert [frame.until for frame in frames] == [3.5, 7.5, 15.5, 19.5]
+    assert numbers(frames) == [0, 4, 8, 16, 24, 32]
+    assert [frame.until for frame in frames] == [1.5, 3.5, 7.5, 11.5, 15.5, 19.5]
     assert not any(frame.spare for frame in frames)
 
 
 def test_adaptive_notices_a_small_face_that_comes_and_goes() -> None:
-    images = {n: picture(spot=(150, 80) if 2 <= n < 6 else None) for n in range(8)}
+    images = {n: picture(spot=(150, 80) if 10 <= n < 14 else None) for n in range(8, 16)}
     frames = chosen(Sampling.ADAPTIVE, images)
-    assert [(frame.sample, frame.until) for frame in frames] == [(0, 0.5), (2, 2.5), (6, 3.5)]
+    assert [(frame.sample, frame.until) for frame in frames] == [(8, 4.5), (10, 6.5), (14, 7.5)]
 
 
-def test_frames_between_two_of_the_interval_are_spare_where_pictures_move() -> None:
+def test_every_second_frame_is_spare_where_pictures_move() -> None:
     frames = chosen(Sampling.ADAPTIVE, {n: picture(spot=(30 * n, 80)) for n in range(8)})
     assert numbers(frames) == list(range(8))
     assert [frame.spare for frame in frames] == [False, True] * 4
 
 
 def test_the_first_frame_after_a_cut_is_no_spare_one() -> None:
-    frames = chosen(Sampling.ADAPTIVE, {n: picture(20 if n < 3 else 200) for n in range(6)})
-    assert [(frame.sample, frame.spare) for frame in frames] == [(0, False), (3, False)]
+    frames = chosen(Sampling.ADAPTIVE, {n: picture(20 if n < 11 else 200) for n in range(8, 14)})
+    assert [(frame.sample, frame.spare) for frame in frames] == [(8, False), (11, False)]
 
 
-def test_a_spare_frame_that_stands_for_one_of_the_interval_is_looked_at() -> None:
-    images = {n: picture(spot=None if n < 3 else (150, 80)) for n in range(6)}
+def test_a_spare_frame_that_stands_for_another_is_looked_at() -> None:
+    images = {n: picture(spot=None if n < 11 else (150, 80)) for n in range(8, 14)}
     frames = chosen(Sampling.ADAPTIVE, images)
-    assert [(frame.sample, frame.until, frame.spare) for frame in frames] == [(0, 1.0, False), (3, 2.5, False)]
+    assert [(frame.sample, frame.until, frame.spare) for frame in frames] == [(8, 5.0, False), (11, 6.5, False)]
 
 
 @pytest.mark.parametrize("sampling", list(Sampling))
@@ -82,7 +82,7 @@ def test_a_run_from_any_chunk_chooses_what_a_whole_run_does(sampling: Sampling) 
 
 @pytest.mark.parametrize(
     ("sampling", "ends"),
-    [(Sampling.INTERVAL, [4, 8, 16]), (Sampling.SCENES, [16, 32, 64]), (Sampling.ADAPTIVE, [8, 16, 32])],
+    [(Sampling.INTERVAL, [4, 8, 16]), (Sampling.SCENES, [16, 32, 64]), (Sampling.ADAPTIVE, [4, 8, 16])],
 )
 def test_chunks_are_cut_by_number_alone(sampling: Sampling, ends: list[int]) -> None:
     sample, found = 0, []
