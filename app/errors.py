@@ -201,6 +201,12 @@ class JobCancelledError(AppError):
     code = "cancelled"
 
 
+class JobPausedError(AppError):
+    """A person paused the job; it goes on from its checkpoint when they say so."""
+
+    code = "paused"
+
+
 class WorkerStoppingError(AppError):
     """This worker was told to stop; the job waits for the next one and goes on at its checkpoint."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image as PilImage
 
 from app.config import Settings
-from app.domain import Image, JobKind, JobState, VideoOrigin
+from app.domain import Image, JobKind, JobState, QueueName, VideoOrigin
 from app.models import EmbeddingSpace, Face, Job, Person, Track, Video, utc_now
 from app.services.context import Context, build_context
 from app.vision import BUNDLED
@@ -23,9 +23,13 @@ class RecordingQueue:
 
     def __init__(self) -> None:
         self.sent: list[tuple[JobKind, str]] = []
+        self.woken: list[QueueName] = []
 
     def send(self, kind: JobKind, job_id: str) -> None:
         self.sent.append((kind, job_id))
+
+    def wake(self, queue: QueueName, messages: int = 1) -> None:
+        self.woken += [queue] * messages
 
 
 def make_context(folder: Path, **settings: object) -> Context:

@@ -24,6 +24,9 @@ class Job(Base):
         Index("ix_job_state_created_at", "state", "created_at"),
         Index("ix_job_queue_state_priority_created_at", "queue", "state", "priority", "created_at"),
         Index("ix_job_batch_id_state", "batch_id", "state"),
+        # Whose turn it is: which batches wait, and when each was served last, without looking at every waiting job.
+        Index("ix_job_queue_state_priority_batch_id_created_at", "queue", "state", "priority", "batch_id", "created_at"),
+        Index("ix_job_queue_batch_id_claimed_at", "queue", "batch_id", "claimed_at"),
         # One grouping waits at most: what it will look at includes everything that came before it starts.
         Index(
             "uq_job_waiting_cluster",
@@ -62,6 +65,10 @@ class Job(Base):
     interruptions: Mapped[int] = mapped_column(
         default=0, server_default="0"
     )  # times it was cut off since its last checkpoint
+    failures: Mapped[int] = mapped_column(
+        default=0, server_default="0"
+    )  # times in a row that it failed in a way that may pass
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a worker last took it, in this queue
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_owner: Mapped[str | None] = mapped_column(String(200))  # host:pid:start of the process that works on it
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -5,25 +5,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from app.config import Settings
-from app.domain import JobKind
+from app.domain import JobKind, QueueName
+from app.services.leases import LeaseWatch
 from app.services.models.engines import EngineSource
+from app.services.webhook_messages import file_messages
 from app.storage.blobs import BlobPlaces, BlobStore, open_store
 from app.storage.database import Database
 from app.vision import FaceEngine
 
 
 class JobQueue(Protocol):
-    """Tells workers that a job waits. The job's row is the truth; a lost message is sent again by recovery."""
+    """Tells workers that jobs wait. The jobs' rows are the truth; a lost message is sent again by recovery."""
 
     def send(self, kind: JobKind, job_id: str) -> None:
-        """Announces the job.
+        """Wakes the queue of a new job.
 
         Args:
             kind: What the job does; chooses the queue.
             job_id: Id of a committed row in state ``queued``.
+        """
+
+    def wake(self, queue: QueueName, messages: int = 1) -> None:
+        """Says that there is work in a queue; to a queue that is awake it does no harm.
+
+        Args:
+            queue: The queue.
+            messages: How many workers to wake at once; each wakes the next one while more work waits.
         """
 
 
@@ -31,6 +42,9 @@ class NoQueue:
     """For programs that run their jobs themselves, such as the command line."""
 
     def send(self, kind: JobKind, job_id: str) -> None:
+        """Does nothing: the caller runs the job."""
+
+    def wake(self, queue: QueueName, messages: int = 1) -> None:
         """Does nothing: the caller runs the job."""
 
 
@@ -45,6 +59,7 @@ class Context:
         engine: Returns the process's one engine; the first call loads the networks and takes seconds. Ask again for each
             piece of work: the library may have been given another pack meanwhile.
         queue: Where jobs are announced.
+        leases: What this process has seen of the leases of others.
         stopping: Set when this process was told to stop; work in progress is given back at its next checkpoint.
     """
 
@@ -53,6 +68,7 @@ class Context:
     blobs: BlobStore
     engine: Callable[[], FaceEngine]
     queue: JobQueue
+    leases: LeaseWatch = field(default_factory=LeaseWatch)
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
@@ -67,6 +83,7 @@ def build_context(settings: Settings, queue: JobQueue | None = None) -> Context:
         The context.
     """
     database = Database(settings.database)
+    database.before_commit = partial(file_messages, settings)
     return Context(
         settings=settings,
         database=database,
@@ -84,4 +101,10 @@ def blob_places(settings: Settings) -> BlobPlaces:
         exports=settings.faaaaaces_data / "data" / "exports",
         temp=settings.temp_folder,
         address=settings.blob_store,
+        endpoint=settings.blob_store_endpoint,
+        key_id=settings.aws_access_key_id,
+        secret=settings.aws_secret_access_key,
+        token=settings.aws_session_token,
+        region=settings.aws_default_region,
+        cache_bytes=settings.blob_cache_mb * 1_000_000,
     )

@@ -15,7 +15,7 @@ from app.services.cluster import cluster_library, request_clustering
 from app.services.context import Context
 from app.services.fetch_video import fetch_video
 from app.services.job_run import LEASE_SECONDS, JobRun
-from app.services.owners import current_owner, is_owner_alive
+from app.services.owners import current_owner
 from app.services.process_video import process_video
 from app.storage import jobs as job_rows
 
@@ -126,7 +126,7 @@ def recover_jobs(context: Context) -> list[str]:
         The ids of the jobs that were announced.
     """
     with context.database.write() as session:
-        ids = job_rows.requeue_stale(session, utc_now(), is_owner_alive)
+        ids = job_rows.requeue_stale(session, utc_now(), lambda lease: context.leases.is_lost(*lease))
         forgotten = job_rows.waiting(session, before=utc_now() - timedelta(seconds=FORGOTTEN_SECONDS))
         ids += [job_id for job_id in forgotten[:ANNOUNCED_AT_ONCE] if job_id not in ids]
         jobs = [job for job in (job_rows.get(session, job_id) for job_id in ids) if job is not None]

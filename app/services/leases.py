@@ -1,15 +1,68 @@
-"""Keeps a lease alive from a thread while long work goes on."""
+"""Leases: kept alive from a thread while long work goes on, and judged by those who wait for their end.
+
+A machine's clock may jump by an hour; so nobody compares the end of a lease with the time of day. Who waits for a lease
+watches whether it is still renewed, by a clock that does not jump, and knows of processes of its own machine for
+certain whether they live.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from datetime import datetime
 from types import TracebackType
 
-from app.errors import AppError, JobCancelledError, JobLostError
+from app.errors import AppError, JobCancelledError, JobLostError, JobPausedError
+from app.services.owners import OwnerState, owner_state
 
 logger = logging.getLogger(__name__)
+
+SILENT_SECONDS = 60.0  # a lease that was not renewed for so long is lost
+SILENT_ALIVE_SECONDS = 300.0  # the same where its process lives for certain; it may hang, or wait for the database
+SEEN_AT_MOST = 1000  # then those that have long ended are forgotten
+
+
+class LeaseWatch:
+    """Judges leases by whether they are renewed, as seen from this process.
+
+    Args:
+        clock: Seconds of a clock that never jumps.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: dict[str, tuple[tuple[str, datetime | None], float]] = {}
+
+    def is_lost(self, name: str, token: str, owner: str, expires_at: datetime | None) -> bool:
+        """Whether nobody will come back to this lease; to be asked again and again.
+
+        Args:
+            name: What is leased.
+            token: Who holds it at the moment.
+            owner: The process that holds it, as host:pid:start.
+            expires_at: Changes with every renewal; the moment itself is not looked at.
+
+        Returns:
+            True at once where the process is known to be gone, else when the lease was not renewed for too long.
+        """
+        state = owner_state(owner)
+        if state is OwnerState.GONE:
+            self._seen.pop(name, None)
+            return True
+        now = self._clock()
+        mark, since = self._seen.get(name, (None, now))
+        if mark != (token, expires_at):
+            self._forget_old(now)
+            self._seen[name] = ((token, expires_at), now)
+            return False
+        return now - since > (SILENT_ALIVE_SECONDS if state is OwnerState.ALIVE else SILENT_SECONDS)
+
+    def _forget_old(self, now: float) -> None:
+        if len(self._seen) > SEEN_AT_MOST:
+            recent = {name: seen for name, seen in self._seen.items() if now - seen[1] <= 2 * SILENT_ALIVE_SECONDS}
+            self._seen = recent
 
 
 class LeaseKeeper:
@@ -55,7 +108,7 @@ class LeaseKeeper:
         while not self._stop.wait(self._every):
             try:
                 self._renew()
-            except (JobLostError, JobCancelledError) as error:
+            except (JobLostError, JobCancelledError, JobPausedError) as error:
                 self._problem = error
                 return
             except Exception:

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import os
 import socket
+from enum import Enum
 from pathlib import Path
+
+
+class OwnerState(Enum):
+    """What is known of a process."""
+
+    ALIVE = "alive"  # for certain: it is one of this machine
+    GONE = "gone"  # for certain
+    UNKNOWN = "unknown"  # it is one of another machine
 
 
 def current_owner() -> str:
@@ -26,18 +35,23 @@ def is_owner_alive(owner: str) -> bool:
         False only where it is certain that the process is gone; True for processes of other machines, whose leases
         must run out instead.
     """
+    return owner_state(owner) is not OwnerState.GONE
+
+
+def owner_state(owner: str) -> OwnerState:
+    """Tells what is known of the process with a name made by :func:`current_owner`."""
     host, _, rest = owner.rpartition(":")[0].rpartition(":")
     start = owner.rpartition(":")[2]
     if host != socket.gethostname() or not rest.isdigit():
-        return True
+        return OwnerState.UNKNOWN
     pid = int(rest)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return False
+        return OwnerState.GONE
     except PermissionError:
-        return True
-    return _start_of(pid) == start
+        pass  # another user's; when it started is told all the same
+    return OwnerState.ALIVE if _start_of(pid) == start else OwnerState.GONE
 
 
 def _start_of(pid: int) -> str:

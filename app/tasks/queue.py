@@ -8,7 +8,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.domain import JobKind
+from app.domain import JobKind, QueueName
 
 logger = logging.getLogger(__name__)
 
@@ -25,3 +25,6 @@ class CeleryQueue:
             self._celery.send_task("run_job", args=[job_id])
         except (BrokerError, SQLAlchemyError, OSError):
             logger.warning("job not announced, recovery will do it", extra={"job_id": job_id, "kind": kind.value})
+
+    def wake(self, queue: QueueName, messages: int = 1) -> None:
+        """Recovery does it, until the tasks know of queues."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.domain import JobKind, JobState
+from app.domain import JobKind, JobState, QueueName
 from app.errors import JobCancelledError, JobLostError
 from app.models import Job, Video, utc_now
 from app.storage import jobs, videos
@@ -65,11 +65,11 @@ def test_a_claim_makes_it_run(database: Database, job_id: str) -> None:
     assert claim(database, job_id) is None
 
 
-def test_a_lease_that_has_run_out_is_taken_over_and_the_old_attempt_is_fenced(database: Database, job_id: str) -> None:
-    now = utc_now()
-    old = taken(database, job_id, seconds=10, now=now)
-    assert claim(database, job_id, now=now + timedelta(seconds=9)) is None
-    new = taken(database, job_id, now=now + timedelta(seconds=11))
+def test_a_job_that_was_taken_from_its_worker_is_fenced_against_it(database: Database, job_id: str) -> None:
+    old = taken(database, job_id)
+    with database.write() as session:
+        assert jobs.requeue_stale(session, utc_now(), lambda _lease: True) == [job_id]
+    new = taken(database, job_id)
     for write in fenced_writes(old):
         with pytest.raises(JobLostError), database.write() as session:
             write(session, job_id)
@@ -85,6 +85,9 @@ def fenced_writes(token: str) -> list[Any]:
         lambda session, job_id: jobs.succeed(session, job_id, token),
         lambda session, job_id: jobs.fail(session, job_id, token, "code", "sentence"),
         lambda session, job_id: jobs.release(session, job_id, token),
+        lambda session, job_id: jobs.hand_over(session, job_id, token, QueueName.VISION),
+        lambda session, job_id: jobs.retry_later(session, job_id, token, "code", "sentence"),
+        lambda session, job_id: jobs.look(session, job_id, token),
     ]
 
 
@@ -196,42 +199,50 @@ def test_trying_again_goes_on_at_the_checkpoint(database: Database, job_id: str)
     )
 
 
-@pytest.mark.parametrize(
-    ("age", "alive", "again"),
-    [(5, True, False), (5, False, True), (15, True, True), (15, False, True)],
-    ids=["at work", "its process is gone", "its lease ran out", "both"],
-)
-def test_jobs_of_dead_workers_wait_again(database: Database, job_id: str, age: float, alive: bool, again: bool) -> None:
-    now = utc_now()
-    token = taken(database, job_id, seconds=10, owner="here:5:99", now=now - timedelta(seconds=age))
-    asked: list[str] = []
+@pytest.mark.parametrize("lost", [False, True])
+def test_jobs_of_lost_workers_wait_again(database: Database, job_id: str, lost: bool) -> None:
+    token = taken(database, job_id, owner="here:5:99")
+    asked: list[jobs.Lease] = []
 
-    def is_alive(owner: str) -> bool:
-        asked.append(owner)
-        return alive
+    def is_lost(lease: jobs.Lease) -> bool:
+        asked.append(lease)
+        return lost
 
     with database.write() as session:
-        jobs.checkpoint(session, job_id, token, 8, 10 - age)
-        assert jobs.requeue_stale(session, now, is_alive) == ([job_id] if again else [])
-    assert set(asked) <= {"here:5:99"}
+        jobs.checkpoint(session, job_id, token, 8, 10)
+        assert jobs.requeue_stale(session, utc_now(), is_lost) == ([job_id] if lost else [])
+    assert [(lease.name, lease.token, lease.owner) for lease in asked] == [(job_id, token, "here:5:99")]
     job = load(database, job_id)
-    assert job.state == (JobState.QUEUED if again else JobState.RUNNING)
-    assert job.next_sample == 8
-    if again:
+    assert job.state == (JobState.QUEUED if lost else JobState.RUNNING)
+    assert (job.next_sample, job.interruptions) == (8, int(lost))
+    if lost:
         with pytest.raises(JobLostError), database.write() as session:
             jobs.heartbeat(session, job_id, token, 60)
+
+
+def interrupt(database: Database) -> list[str]:
+    with database.write() as session:
+        return jobs.requeue_stale(session, utc_now(), lambda _lease: True, max_interruptions=3)
 
 
 def test_a_job_that_kills_its_workers_is_given_up(database: Database, job_id: str) -> None:
     outcomes = []
     for _ in range(3):
         taken(database, job_id)
-        with database.write() as session:
-            outcomes.append(jobs.requeue_stale(session, utc_now(), lambda _owner: False, max_attempts=3))
+        outcomes.append(interrupt(database))
     assert outcomes == [[job_id], [job_id], []]
     job = load(database, job_id)
-    assert (job.state, job.error_code) == (JobState.FAILED, "interrupted")
+    assert (job.state, job.error_code, job.interruptions) == (JobState.FAILED, "interrupted", 3)
     assert job.error is not None and "interrupted 3 times" in job.error
+
+
+def test_a_job_that_gets_on_is_never_given_up(database: Database, job_id: str) -> None:
+    for number in range(6):
+        token = taken(database, job_id)
+        with database.write() as session:
+            jobs.checkpoint(session, job_id, token, 8 * number, 60)
+        assert interrupt(database) == [job_id]
+    assert (load(database, job_id).interruptions, load(database, job_id).attempts) == (1, 6)
 
 
 def test_only_one_grouping_waits(database: Database) -> None:
@@ -267,7 +278,7 @@ def test_an_interrupted_grouping_leaves_its_work_to_the_one_that_waits(database:
     taken(database, first.id)
     with database.write() as session:
         second, _ = jobs.get_or_add_cluster_job(session)
-        assert jobs.requeue_stale(session, utc_now(), lambda _owner: False) == []
+        assert jobs.requeue_stale(session, utc_now(), lambda _lease: True) == []
     assert load(database, first.id).state == JobState.CANCELLED
     assert load(database, second.id).state == JobState.QUEUED
 
@@ -278,7 +289,7 @@ def test_of_two_interrupted_groupings_one_waits_again(database: Database) -> Non
             job, _new = jobs.get_or_add_cluster_job(session)
         taken(database, job.id)
     with database.write() as session:
-        assert len(jobs.requeue_stale(session, utc_now(), lambda _owner: False)) == 1
+        assert len(jobs.requeue_stale(session, utc_now(), lambda _lease: True)) == 1
 
 
 def test_trying_a_grouping_again_beside_one_that_waits_is_refused(database: Database) -> None:
