@@ -23,6 +23,8 @@ class IngestOptions:
         priority: Larger first; ``None``: a person's when handed in alone, one of many in a batch.
         again: Look at a video that is known anew, with these settings.
         playlist: A link to a playlist stands for all its videos, not for one.
+        webhook_url: An address that is told when the job, or the batch, has ended; stored in the batch where there is one, else
+            among the job's ``params`` under this name.
     """
 
     interval: float | None = None
@@ -31,6 +33,7 @@ class IngestOptions:
     priority: int | None = None
     again: bool = False
     playlist: bool = False
+    webhook_url: str | None = None
 
     @property
     def chosen_priority(self) -> int:

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Database:
 
     Attributes:
         engine: SQLAlchemy's engine for reading.
+        before_commit: Called at the end of every writing transaction that did not fail, still within it.
         label: The address without its password, fit for logs.
 
     Raises:
@@ -39,6 +40,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = parse_url(url)
+        self.before_commit: Callable[[Session], None] | None = None
         self.label = self._url.render_as_string(hide_password=True)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         if self.is_sqlite:
@@ -66,6 +68,8 @@ class Database:
         with self._translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             session.connection()  # begins the transaction now, and with it the lock
             yield session
+            if self.before_commit is not None:
+                self.before_commit(session)
 
     def ping(self) -> None:
         """Asks the database for a sign of life.

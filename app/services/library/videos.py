@@ -10,9 +10,10 @@ from app.errors import NotFoundError
 from app.services.context import Context
 from app.services.library.timeline import Interval, best_moments, on_screen, total_seconds
 from app.storage.views import faces as face_views
-from app.storage.views import jobs as job_views
+from app.storage.views import job_lists
 from app.storage.views import people as people_views
 from app.storage.views import videos as video_views
+from app.storage.views.job_lists import JobFilter, JobOrder
 from app.storage.views.shapes import FaceRow, JobRow, Page, PersonRow, Totals, TrackRow, VideoRow
 
 DASHBOARD_VIDEOS = 8
@@ -107,7 +108,7 @@ def dashboard(context: Context) -> Dashboard:
             totals=video_views.totals(session),
             videos=video_views.list_videos(session, Page(1, DASHBOARD_VIDEOS)),
             people=people_views.list_people(session, Page(1, DASHBOARD_PEOPLE), default_interval=interval),
-            failed=job_views.jobs_in(session, [JobState.FAILED], Page(1, DASHBOARD_JOBS)),
+            failed=job_lists.piece(session, JobFilter(states=(JobState.FAILED,)), JobOrder(), DASHBOARD_JOBS),
         )
 
 

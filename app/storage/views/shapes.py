@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain import BoundingBox, JobKind, JobState, VideoOrigin
+from app.domain import BoundingBox, JobKind, JobState, QueueName, VideoOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,14 @@ class JobRow:
         started_at: When a worker took it.
         updated_at: Last change.
         finished_at: When it ended.
+        queue: Where it waits, or waited.
+        priority: Larger first.
+        batch_id: What it was handed in with, if anything.
+        parent_id: The job that it is a part of, if any.
+        next_try_at: Not before this moment, after a failure that may pass.
+        interruptions: How often it was cut off since its last checkpoint.
+        next_sample: Its checkpoint; above 0 a new attempt goes on instead of beginning anew.
+        size_bytes: Size of the video's file, once it is there.
     """
 
     id: str
@@ -55,6 +63,14 @@ class JobRow:
     started_at: datetime | None
     updated_at: datetime
     finished_at: datetime | None
+    queue: QueueName
+    priority: int
+    batch_id: str | None
+    parent_id: str | None
+    next_try_at: datetime | None
+    interruptions: int
+    next_sample: int
+    size_bytes: int | None
 
     @property
     def progress(self) -> float | None:
@@ -64,6 +80,101 @@ class JobRow:
         if not self.total:
             return None
         return min(max(self.done / self.total, 0.0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a job's log.
+
+    Attributes:
+        id: Grows from line to line.
+        at: When.
+        level: ``info``, ``warning`` or ``error``.
+        message: A sentence.
+    """
+
+    id: int
+    at: datetime
+    level: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The segments that a job was cut into.
+
+    Attributes:
+        total: How many there are.
+        counts: How many are in which state; only states that occur.
+    """
+
+    total: int
+    counts: dict[JobState, int]
+
+    @property
+    def done(self) -> int:
+        """How many succeeded."""
+        return self.counts.get(JobState.SUCCEEDED, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """Jobs that were handed in together, as a sum.
+
+    Attributes:
+        id: Its id.
+        title: Name for people.
+        counts: How many of its jobs are in each state.
+        progress: 0..1: the mean of its jobs, those that ended counting as 1; 0 for an empty one.
+        faces_found: Faces in all of its jobs.
+        created_at: When it was handed in.
+        updated_at: Last change of any of its jobs.
+    """
+
+    id: str
+    title: str
+    counts: dict[JobState, int]
+    progress: float
+    faces_found: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def total(self) -> int:
+        """How many jobs it has."""
+        return sum(self.counts.values())
+
+    @property
+    def open(self) -> int:
+        """How many of them have not ended."""
+        return sum(count for state, count in self.counts.items() if not state.is_final)
+
+    @property
+    def state(self) -> JobState:
+        """The sum of its jobs' states: what still happens counts before what ended, and what failed before what did not."""
+        order = (JobState.RUNNING, JobState.QUEUED, JobState.PAUSED, JobState.FAILED, JobState.CANCELLED)
+        return next((state for state in order if self.counts.get(state)), JobState.SUCCEEDED)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A queue.
+
+    Attributes:
+        name: Its name.
+        paused: Whether a person stopped it; what runs goes on.
+        concurrency: How many of its jobs run at the same time; ``None``: as many as there are workers.
+        is_default: Whether that is what the settings say.
+        running: Jobs that run.
+        waiting: Jobs that wait.
+    """
+
+    name: QueueName
+    paused: bool
+    concurrency: int | None
+    is_default: bool
+    running: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
