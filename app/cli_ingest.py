@@ -15,7 +15,9 @@ from app.domain import JobState
 from app.errors import AppError, NotFoundError
 from app.services.cluster import ClusterSummary, cluster_library
 from app.services.context import Context
-from app.services.ingest import Submission, find_videos, submit_file, submit_url
+from app.services.folders import look_into
+from app.services.ingest import Submission, submit_file, submit_url
+from app.services.ingest_options import IngestOptions
 from app.services.jobs import get_job, run_job
 
 POLL_SECONDS = 0.2
@@ -103,7 +105,7 @@ def _expand(source: str) -> Iterator[str | Path | Result]:
     if source.startswith(("http://", "https://")) or not path.is_dir():
         yield source
         return
-    videos = find_videos(path)
+    videos = look_into(path).videos
     yield from videos
     if not videos:
         yield Result(source, error="There is no video in this folder.")
@@ -135,10 +137,10 @@ def _ingest_one(context: Context, source: str, interval: float | None, progress:
 
 def _submit(context: Context, source: str, interval: float | None) -> Submission:
     if source.startswith(("http://", "https://")):
-        return submit_url(context, source, interval=interval)
+        return submit_url(context, source, IngestOptions(interval=interval))
     if "://" in source:
         raise NotFoundError("Only http and https addresses can be fetched.")
-    return submit_file(context, Path(source), interval=interval)
+    return submit_file(context, Path(source), IngestOptions(interval=interval))
 
 
 def _watch(context: Context, job_id: str, progress: Progress, bar: TaskID) -> None:

@@ -19,6 +19,7 @@ from app.services.cluster import request_clustering
 from app.services.context import Context, build_context
 from app.services.erase import delete_video
 from app.services.ingest import submit_file
+from app.services.ingest_options import IngestOptions
 from app.services.jobs import Outcome, get_job, run_job
 from app.storage import people as people_rows
 from app.storage.blobs import BlobStore
@@ -117,7 +118,7 @@ def ingest_film(
     """
     steps = steps or Steps()
     with steps.step("copying the file in"):
-        job_id = submit_file(context, film.path, interval=film.interval).job_id
+        job_id = submit_file(context, film.path, IngestOptions(interval=film.interval)).job_id
     _do(context, job_id)
     on_looked()
     with steps.step("grouping"):

@@ -26,6 +26,7 @@ from app.factory import create_app  # noqa: E402
 from app.services.cluster import request_clustering  # noqa: E402
 from app.services.context import Context  # noqa: E402
 from app.services.ingest import submit_file  # noqa: E402
+from app.services.ingest_options import IngestOptions  # noqa: E402
 from app.services.jobs import run_job  # noqa: E402
 from app.services.library import video_detail  # noqa: E402
 from app.services.people import rename_person  # noqa: E402
@@ -192,7 +193,7 @@ def look_through(context: Context, folder: Path) -> None:
     }
     for title, people in films.items():
         path = make_film(folder / f"{title}.mp4", people, seconds_each=6.0, size=(1280, 720))
-        run_job(context, submit_file(context, path, interval=0.5).job_id)
+        run_job(context, submit_file(context, path, IngestOptions(interval=0.5)).job_id)
     run_job(context, request_clustering(context))
     # the last film shows the one who is longer in it first
     for lane, name in zip(video_detail(context, len(films)).lanes, ("Eileen Collins", "Grace Hopper"), strict=True):

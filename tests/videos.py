@@ -6,8 +6,10 @@ rows, which survive lossy coding, and :func:`read_number` reads it back. Thus a 
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
@@ -41,6 +43,21 @@ def read_number(image: Image) -> int:
         for bit in range(BITS)
     )
     return sum(1 << bit for bit, cell in enumerate(cells) if cell.mean() > 127)
+
+
+@cache
+def _tiny() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return make_video(Path(folder) / "tiny.mp4", frames=2, size=(32, 32)).read_bytes()
+
+
+def tiny_video(content: bytes = b"") -> bytes:
+    """A real MP4 of two frames, 1.6 kB, for tests in which only the bytes matter; what it ends with makes it another file.
+
+    Args:
+        content: Any bytes; players and probes pass over them.
+    """
+    return _tiny() + content
 
 
 def make_video(

@@ -9,7 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.errors import AppError
-from app.routes.api.bodies import read_interval
+from app.routes.api.bodies import read_options
 from app.routes.current import current_context
 from app.routes.errors import status_of
 from app.routes.events import mark_of
@@ -101,7 +101,7 @@ def jobs() -> str:
 
 def add_file() -> Response | tuple[str, int]:
     """Takes files from the form."""
-    results = receive_uploads(read_interval)
+    results = receive_uploads(read_options)
     problems = [f"{result.file_name}: {result.error.message}" for result in results if result.error is not None]
     accepted = [result.submission for result in results if result.submission is not None]
     return _after_adding(accepted, problems, {}, [result.error for result in results if result.error])
@@ -111,8 +111,7 @@ def add_urls() -> Response | tuple[str, int]:
     """Takes addresses from the form, one per line."""
     lines = [line.strip() for line in request.form.get("urls", "").splitlines() if line.strip()]
     try:
-        interval = read_interval(request.form.get("interval"))
-        _, results = submit_urls(current_context(), lines, interval=interval)
+        _, results = submit_urls(current_context(), lines, read_options(request.form))
     except AppError as error:
         return _after_adding([], [error.message], request.form.to_dict(), [error])
     pairs = list(zip(lines, results, strict=True))

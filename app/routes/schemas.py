@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from flask import url_for
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from app.domain import Sampling
 from app.services.ingest import Submission
+from app.services.ingest_options import IngestOptions
 from app.services.library import Interval, Lane
 from app.storage.views.shapes import FaceRow, JobRow, PersonRow, VideoRow
 
@@ -28,18 +30,29 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class UrlBody(RequestBody):
+class LookingBody(RequestBody):
+    """How something that is handed in shall be looked at; what is left out comes from the settings."""
+
+    interval: Interval_
+    sampling: Sampling | None = None
+    again: bool = False
+
+    @property
+    def options(self) -> IngestOptions:
+        """The same for the use case."""
+        return IngestOptions(interval=self.interval, sampling=self.sampling, again=self.again)
+
+
+class UrlBody(LookingBody):
     """``POST /api/process_url``."""
 
     url: str = Field(min_length=1, max_length=4096)
-    interval: Interval_
 
 
-class UrlsBody(RequestBody):
+class UrlsBody(LookingBody):
     """``POST /api/process_urls``; ``urls`` is a list, or text with one address per line."""
 
     urls: Annotated[list[str], BeforeValidator(_split_lines), Field(min_length=1, max_length=MAX_URLS)]
-    interval: Interval_
 
 
 class PersonBody(RequestBody):
@@ -83,12 +96,15 @@ class ErrorOut(BaseModel):
 
 
 class SubmissionOut(BaseModel):
-    """A video that was accepted."""
+    """A video that was accepted; ``interval`` and ``sampling`` are those with which it is, or was, looked at."""
 
     job_id: str
     video_id: int
     status_url: str
     duplicate: bool
+    again: bool
+    interval: float | None
+    sampling: str | None
     file_name: str | None = None
     url: str | None = None
 
@@ -101,6 +117,9 @@ class SubmissionOut(BaseModel):
             video_id=submission.video_id,
             status_url=status_url,
             duplicate=submission.duplicate,
+            again=submission.again,
+            interval=submission.interval,
+            sampling=submission.sampling,
             file_name=file_name,
             url=url,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
@@ -10,12 +10,15 @@ from flask import Flask, Request, current_app, request
 from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import FormDataParser
 
-from app.errors import AppError, InvalidInputError, TooLargeError
+from app.errors import AppError, ConflictError, InvalidInputError, MediaError, TooLargeError
 from app.routes.current import current_context
 from app.services.ingest import Submission, finish_upload
+from app.services.ingest_options import IngestOptions
 from app.services.uploads import UploadSink, begin_upload
 
 UPLOAD_ENDPOINTS = frozenset({"api.upload_video", "pages.add_file"})
+# Bodies that are read piece by piece, so that their size does no harm.
+STREAMED_ENDPOINTS = UPLOAD_ENDPOINTS | {"tus.create", "tus.chunk", "tus.override"}
 FILE_FIELDS = ("file", "video", "files", "videos")
 SMALL_BODY = 1_000_000  # bytes; every request that is no upload
 # After a file passed the limit its rest is read and thrown away, so that the sender hears the answer instead of a
@@ -98,7 +101,7 @@ def install_uploads(app: Flask) -> None:
     app.request_class = UploadRequest
 
     def limit_body() -> None:
-        request.max_content_length = None if request.endpoint in UPLOAD_ENDPOINTS else SMALL_BODY
+        request.max_content_length = None if request.endpoint in STREAMED_ENDPOINTS else SMALL_BODY
 
     def clean_up(_error: BaseException | None = None) -> None:
         cast("UploadRequest", request).discard_parts()
@@ -107,11 +110,11 @@ def install_uploads(app: Flask) -> None:
     app.teardown_request(clean_up)
 
 
-def receive_uploads(check_interval: Callable[[str | None], float | None]) -> list[UploadResult]:
+def receive_uploads(read_options: Callable[[Mapping[str, str]], IngestOptions]) -> list[UploadResult]:
     """Reads all files of the present request and files them.
 
     Args:
-        check_interval: Reads the form field ``interval``.
+        read_options: Reads how they shall be looked at out of the form's fields.
 
     Returns:
         One result per file, in the order of the form.
@@ -125,16 +128,16 @@ def receive_uploads(check_interval: Callable[[str | None], float | None]) -> lis
         raise InvalidInputError("The upload arrived incomplete. Send it again.") from error
     if not files:
         raise InvalidInputError("No video came with the request. Send it in the form field “file”.")
-    interval = check_interval(request.form.get("interval"))
-    return [_file(item, interval) for item in files]
+    options = read_options(request.form)
+    return [_file(item, options) for item in files]
 
 
-def _file(item: FileStorage, interval: float | None) -> UploadResult:
+def _file(item: FileStorage, options: IngestOptions) -> UploadResult:
     part = cast("UploadPart", item.stream)
     if part.error is not None:
         return UploadResult(part.file_name, None, part.error)
     try:
-        return UploadResult(part.file_name, finish_upload(current_context(), part.sink, interval=interval))
-    except (InvalidInputError, TooLargeError) as error:
+        return UploadResult(part.file_name, finish_upload(current_context(), part.sink, options))
+    except (InvalidInputError, TooLargeError, MediaError, ConflictError) as error:
         current_app.logger.info("upload refused", extra={"code": error.code})
         return UploadResult(part.file_name, None, error)

@@ -15,6 +15,7 @@ from app.domain import Image, JobKind, JobState
 from app.models import Face, Job, Person, Track
 from app.services.context import Context, build_context
 from app.services.ingest import submit_file
+from app.services.ingest_options import IngestOptions
 from app.services.jobs import get_job
 from app.tasks.celery_app import make_celery
 from app.tasks.queue import CeleryQueue
@@ -90,13 +91,13 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     interval = 12.8 / SAMPLES
 
     calm = _context(tmp_path / "calm", models_cache, url and url[:-1] + "1")
-    submission = submit_file(calm, long_film, interval=interval)
+    submission = submit_file(calm, long_film, IngestOptions(interval=interval))
     with Worker(calm) as worker:
         wait_for_job(calm, submission.job_id, lambda job: job.state == JobState.SUCCEEDED, worker)
         _wait_for_grouping(calm, worker)
 
     stormy = _context(tmp_path / "stormy", models_cache, url and url[:-1] + "2")
-    submission = submit_file(stormy, long_film, interval=interval)
+    submission = submit_file(stormy, long_film, IngestOptions(interval=interval))
     for number, progress in enumerate(KILLS_AT):
         with Worker(stormy) as worker:
             job = wait_for_job(stormy, submission.job_id, lambda job, p=progress: job.next_sample >= p, worker)

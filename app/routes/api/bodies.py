@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from flask import Request
 from pydantic import BaseModel
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
+from app.domain import Sampling
 from app.errors import InvalidInputError
+from app.services.ingest_options import IngestOptions
 
 Model = TypeVar("Model", bound=BaseModel)
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -36,9 +39,16 @@ def read_body(request: Request, schema: type[Model], *, text_field: str | None =
     raise UnsupportedMediaType
 
 
-def read_query(request: Request, schema: type[Model]) -> Model:
-    """The query of the address; fields that the schema does not know are ignored."""
-    return schema.model_validate(request.args.to_dict())
+def read_query(request: Request, schema: type[Model], *, several: tuple[str, ...] = ()) -> Model:
+    """The query of the address; fields that the schema does not know are ignored.
+
+    Args:
+        request: The request.
+        schema: What it must be.
+        several: Fields that may be repeated; their values are joined by commas.
+    """
+    joined = {name: ",".join(request.args.getlist(name)) for name in several if name in request.args}
+    return schema.model_validate({**request.args.to_dict(), **joined})
 
 
 def read_interval(text: str | None) -> float | None:
@@ -53,6 +63,31 @@ def read_interval(text: str | None) -> float | None:
         return float(text.strip().replace(",", "."))
     except ValueError as error:
         raise InvalidInputError("The interval must be a number of seconds, such as 0.5.") from error
+
+
+def read_options(form: Mapping[str, str]) -> IngestOptions:
+    """The fields ``interval``, ``sampling`` and ``again`` of a form; empty ones mean the setting's.
+
+    Raises:
+        InvalidInputError: One of them is wrong.
+    """
+    sampling = (form.get("sampling") or "").strip().lower()
+    if sampling and sampling not in set(Sampling):
+        raise InvalidInputError(f"The sampling must be one of {', '.join(Sampling)}.")
+    return IngestOptions(
+        interval=read_interval(form.get("interval")),
+        sampling=Sampling(sampling) if sampling else None,
+        again=_read_switch(form.get("again")),
+    )
+
+
+def _read_switch(text: str | None) -> bool:
+    word = (text or "").strip().lower()
+    if word in ("", "0", "false", "no", "off"):
+        return False
+    if word in ("1", "true", "yes", "on"):
+        return True
+    raise InvalidInputError("Write 1 or 0 for “again”.")
 
 
 def _object(request: Request) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from app.errors import AppError
-from app.routes.api.bodies import read_body, read_interval, read_query
+from app.routes.api.bodies import read_body, read_options, read_query
 from app.routes.current import current_context
 from app.routes.errors import error_body, status_of
 from app.routes.schemas import (
@@ -45,7 +45,7 @@ def upload_video() -> tuple[Response, int]:
     accepted: list[SubmissionOut] = []
     rejected: list[RejectionOut] = []
     errors: list[AppError] = []
-    for result in receive_uploads(read_interval):
+    for result in receive_uploads(read_options):
         if result.submission is not None:
             accepted.append(SubmissionOut.of(result.submission, file_name=result.file_name))
         elif result.error is not None:
@@ -57,14 +57,14 @@ def upload_video() -> tuple[Response, int]:
 def process_url() -> tuple[Response, int]:
     """Takes one address."""
     body = read_body(request, UrlBody)
-    submission = submit_url(current_context(), body.url, interval=body.interval)
+    submission = submit_url(current_context(), body.url, body.options)
     return jsonify(SubmissionOut.of(submission, url=body.url).model_dump(mode="json", exclude={"file_name"})), 202
 
 
 def process_urls() -> tuple[Response, int]:
     """Takes many addresses; a bad one does not spoil the others."""
     body = read_body(request, UrlsBody, text_field="urls")
-    batch_id, results = submit_urls(current_context(), body.urls, interval=body.interval)
+    batch_id, results = submit_urls(current_context(), body.urls, body.options)
     accepted, rejected, errors = [], [], []
     for url, result in zip(body.urls, results, strict=True):
         if isinstance(result, Submission):

@@ -12,6 +12,7 @@ from app.domain import JobKind
 from app.routes.uploads import UploadPart
 from app.services.context import Context
 from tests.library import Library, RecordingQueue
+from tests.videos import tiny_video
 
 LIMIT = 1_000_000  # of the fixture's settings
 BOUNDARY = "XbX"
@@ -30,7 +31,7 @@ def temp_files(context: Context) -> list[Path]:
 
 @pytest.mark.parametrize("field", ["file", "video"])
 def test_a_file_is_stored_and_queued(client: FlaskClient, context: Context, field: str) -> None:
-    content = b"moving pictures" * 1000
+    content = tiny_video(b"moving pictures" * 1000)
     response = upload(client, (content, "My holiday ☀.mp4"), field=field, interval="0.5")
     assert response.status_code == 202, response.get_data(as_text=True)
     body = response.get_json()
@@ -49,8 +50,8 @@ def test_a_file_is_stored_and_queued(client: FlaskClient, context: Context, fiel
 
 
 def test_the_same_bytes_are_recognised(client: FlaskClient) -> None:
-    first = upload(client, (b"the same", "a.mp4")).get_json()
-    second = upload(client, (b"the same", "b.mp4"))
+    first = upload(client, (tiny_video(), "a.mp4")).get_json()
+    second = upload(client, (tiny_video(), "b.mp4"))
     assert second.status_code == 202
     assert second.get_json()["duplicate"] is True
     assert second.get_json()["video_id"] == first["video_id"]
@@ -58,7 +59,7 @@ def test_the_same_bytes_are_recognised(client: FlaskClient) -> None:
 
 
 def test_many_files_in_one_request(client: FlaskClient, context: Context) -> None:
-    body = upload(client, (b"one", "one.mp4"), (b"two", "two.mp4"), (b"", "empty.mp4")).get_json()
+    body = upload(client, (tiny_video(b"1"), "one.mp4"), (tiny_video(b"2"), "two.mp4"), (b"", "empty.mp4")).get_json()
     assert [item["file_name"] for item in body["submissions"]] == ["one.mp4", "two.mp4"]
     assert [item["file_name"] for item in body["rejected"]] == ["empty.mp4"]
     assert temp_files(context) == []
@@ -74,11 +75,11 @@ def test_a_file_over_the_limit_is_refused_and_leaves_nothing(client: FlaskClient
 
 
 def test_a_file_at_the_limit_is_taken(client: FlaskClient) -> None:
-    assert upload(client, (bytes(LIMIT), "just.mp4")).status_code == 202
+    assert upload(client, (tiny_video(bytes(LIMIT - len(tiny_video()))), "just.mp4")).status_code == 202
 
 
 def test_a_large_file_does_not_spoil_its_neighbours(client: FlaskClient) -> None:
-    response = upload(client, (bytes(LIMIT + 1), "long.mp4"), (b"small", "short.mp4"))
+    response = upload(client, (bytes(LIMIT + 1), "long.mp4"), (tiny_video(), "short.mp4"))
     assert response.status_code == 202
     assert [item["file_name"] for item in response.get_json()["submissions"]] == ["short.mp4"]
     assert response.get_json()["rejected"][0]["error"]["code"] == "too_large"
@@ -89,7 +90,7 @@ def test_a_large_file_does_not_spoil_its_neighbours(client: FlaskClient) -> None
     [({"interval": "often"}, 400), ({"interval": "-1"}, 400), ({"interval": "nan"}, 400), ({"interval": "0,5"}, 202)],
 )
 def test_interval(client: FlaskClient, context: Context, form: dict[str, str], status: int) -> None:
-    assert upload(client, (b"pictures", "a.mp4"), **form).status_code == status
+    assert upload(client, (tiny_video(), "a.mp4"), **form).status_code == status
     assert temp_files(context) == []
 
 
@@ -133,7 +134,7 @@ class Zeros(io.RawIOBase):
 
     def __init__(self, folder: Path, length: int) -> None:
         self.folder = folder
-        self.head, self.rest = body_of(b"", complete=False), length
+        self.head, self.rest = body_of(tiny_video(), complete=False), length
         self.largest_seen = 0
 
     def readable(self) -> bool:
@@ -160,7 +161,7 @@ def test_it_is_written_while_it_arrives_and_never_held_in_memory(tmp_path: Path)
     client = create_app(context.settings, context).test_client()
     length = 40_000_000
     stream = Zeros(context.settings.temp_folder, length)
-    total = len(body_of(b"", complete=True)) + length
+    total = len(body_of(tiny_video(), complete=True)) + length
     tracemalloc.start()
     environ = {
         "wsgi.input": io.BufferedReader(stream, 1 << 16),
@@ -208,11 +209,11 @@ def test_what_is_thrown_away_has_an_end(context: Context, monkeypatch: pytest.Mo
 
 
 def test_without_javascript_the_form_leads_to_the_video(client: FlaskClient, library: Library) -> None:
-    response = upload(client, (b"pictures", "a.mp4"), path="/add/file", interval="")
+    response = upload(client, (tiny_video(), "a.mp4"), path="/add/file", interval="")
     assert response.status_code == 303
     assert response.location.startswith("/videos/")
     assert "Waiting for a worker" in client.get(response.location).get_data(as_text=True)
-    again = client.post("/add/file", data={"file": (io.BytesIO(b"pictures"), "b.mp4")}, follow_redirects=True)
+    again = client.post("/add/file", data={"file": (io.BytesIO(tiny_video()), "b.mp4")}, follow_redirects=True)
     assert "in the library already" in again.get_data(as_text=True)
 
 

@@ -5,27 +5,29 @@ from __future__ import annotations
 import hashlib
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from app.domain import JobKind, JobState, VideoOrigin
-from app.errors import AppError, InvalidInputError, NotFoundError, TooLargeError
+from app.errors import AppError, EmptyMediaError, InvalidInputError, NotFoundError, TooLargeError
 from app.models import Job
 from app.services.context import Context
 from app.services.ingest import (
     check_interval,
     check_url,
-    find_videos,
     finish_upload,
     submit_file,
     submit_url,
     submit_urls,
 )
+from app.services.ingest_options import IngestOptions
 from app.services.jobs import get_job
 from app.services.uploads import begin_upload
 from app.storage import videos as video_rows
 from tests.library import RecordingQueue, make_context
+from tests.videos import tiny_video
 
 
 def _files(folder: Path) -> list[Path]:
@@ -37,27 +39,28 @@ def _sent(context: Context) -> list[tuple[JobKind, str]]:
     return context.queue.sent
 
 
-def _upload(context: Context, data: bytes, name: str = "clip.mp4"):
+def _upload(context: Context, data: bytes, name: str = "clip.mp4", **options: Any):
     sink = begin_upload(context, name)
     sink.write(data)
-    return finish_upload(context, sink)
+    return finish_upload(context, sink, IngestOptions(**options))
 
 
 def test_an_upload_is_filed_under_its_hash_and_announced(context: Context) -> None:
-    submission = _upload(context, b"some bytes", "../My Clip.mp4")
+    data = tiny_video(b"some bytes")
+    submission = _upload(context, data, "../My Clip.mp4")
     with context.database.session() as session:
         video = video_rows.get(session, submission.video_id)
     assert video is not None
-    assert video.sha256 == hashlib.sha256(b"some bytes").hexdigest()
+    assert video.sha256 == hashlib.sha256(data).hexdigest()
     assert video.file_name == "My Clip.mp4"
     assert video.origin == VideoOrigin.UPLOAD
-    assert context.blobs.read(video.blob_key or "") == b"some bytes"
+    assert context.blobs.read(video.blob_key or "") == data
     assert _sent(context) == [(JobKind.PROCESS_VIDEO, submission.job_id)]
     assert _files(context.settings.temp_folder) == []
 
 
 def test_the_same_bytes_are_one_video(context: Context) -> None:
-    first, second = _upload(context, b"same", "a.mp4"), _upload(context, b"same", "b.mp4")
+    first, second = _upload(context, tiny_video(), "a.mp4"), _upload(context, tiny_video(), "b.mp4")
     assert second.duplicate
     assert not first.duplicate
     assert (second.video_id, second.job_id) == (first.video_id, first.job_id)
@@ -65,10 +68,10 @@ def test_the_same_bytes_are_one_video(context: Context) -> None:
 
 
 def test_the_same_bytes_get_a_new_job_when_the_last_one_failed(context: Context) -> None:
-    first = _upload(context, b"same")
+    first = _upload(context, tiny_video())
     with context.database.write() as session:
         session.execute(update(Job).where(Job.id == first.job_id).values(state=JobState.FAILED))
-    second = _upload(context, b"same")
+    second = _upload(context, tiny_video())
     assert second.duplicate
     assert second.video_id == first.video_id
     assert second.job_id != first.job_id
@@ -80,7 +83,7 @@ def test_the_same_bytes_at_the_same_moment_are_one_video(context: Context) -> No
 
     def upload() -> None:
         sink = begin_upload(context, "clip.mp4")
-        sink.write(b"all at once")
+        sink.write(tiny_video())
         ready.wait()
         found.append(finish_upload(context, sink))
 
@@ -105,19 +108,19 @@ def test_an_upload_over_the_limit_stops_and_leaves_nothing(tmp_path: Path) -> No
 
 
 def test_an_empty_upload_is_refused_and_leaves_nothing(context: Context) -> None:
-    with pytest.raises(InvalidInputError, match="empty"):
+    with pytest.raises(EmptyMediaError, match="empty"):
         _upload(context, b"")
     assert _files(context.settings.temp_folder) + _files(context.settings.upload_folder) == []
 
 
 def test_a_local_file_is_copied(context: Context, tmp_path: Path) -> None:
     source = tmp_path / "film.mkv"
-    source.write_bytes(b"x" * 3_000_000)
+    source.write_bytes(tiny_video(bytes(3_000_000)))
     submission = submit_file(context, source)
     with context.database.session() as session:
         video = video_rows.get(session, submission.video_id)
     assert video is not None
-    assert video.size_bytes == 3_000_000
+    assert video.size_bytes == source.stat().st_size
     assert source.exists()
     with pytest.raises(NotFoundError, match=r"nothing\.mp4"):
         submit_file(context, tmp_path / "nothing.mp4")
@@ -156,11 +159,3 @@ def test_an_interval_may_be_a_fraction_and_has_a_default(context: Context) -> No
     assert check_interval(context, 0.25) == 0.25
     assert check_interval(context, None) == context.settings.frame_extraction_interval
     assert check_url(" https://example.org/x ") == "https://example.org/x"
-
-
-def test_a_folder_gives_its_videos_sorted(tmp_path: Path) -> None:
-    for name in ("b.MP4", "a.mkv", "notes.txt", ".hidden.mp4", "deep/c.webm", ".cache/d.mp4"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
-    assert [path.name for path in find_videos(tmp_path)] == ["a.mkv", "b.MP4", "c.webm"]
-    assert [path.name for path in find_videos(tmp_path, recursive=False)] == ["a.mkv", "b.MP4"]

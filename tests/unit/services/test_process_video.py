@@ -22,6 +22,7 @@ from app.services.context import Context
 from app.services.erase import delete_video
 from app.services.export import FACE_COLUMNS, export_faces
 from app.services.ingest import submit_file
+from app.services.ingest_options import IngestOptions
 from app.services.jobs import Outcome, get_job, run_job
 from app.services.people import rename_person
 from app.services.search import search_faces
@@ -80,12 +81,12 @@ def test_an_interrupted_attempt_goes_on_at_its_checkpoint(
     context: Context, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_video_module, "CHUNK_SAMPLES", 4)
-    undisturbed = submit_file(context, film, interval=0.5)
+    undisturbed = submit_file(context, film, IngestOptions(interval=0.5))
     run_job(context, undisturbed.job_id)
     expected = _findings(context)
     delete_video(context, undisturbed.video_id)
 
-    submission = submit_file(context, film, interval=0.5)
+    submission = submit_file(context, film, IngestOptions(interval=0.5))
     real, calls = process_video_module._look_at_chunk, []
 
     def dies_at_the_third(*arguments: object) -> None:
