@@ -1,4 +1,4 @@
-"""Downloads a video's file, then processes it."""
+"""Downloads a video's file."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from app.errors import NotFoundError
 from app.media.download import DownloadedVideo, download_video
 from app.models import Job, Video
 from app.services.context import Context
+from app.services.download_options import download_options
 from app.services.job_run import JobRun
-from app.services.process_video import process_video
 from app.services.uploads import hash_file
 from app.storage import videos as video_rows
 from app.storage.blobs import safe_file_name
@@ -21,12 +21,15 @@ from app.storage.blobs import safe_file_name
 logger = logging.getLogger(__name__)
 
 
-def fetch_video(context: Context, run: JobRun) -> None:
-    """Fetches the video of a job, unless an earlier attempt did, and processes it.
+def fetch_video(context: Context, run: JobRun) -> bool:
+    """Fetches the file of a job's video, unless an earlier attempt did. Looking at it is left to another queue.
 
     Args:
         context: The context.
         run: The attempt that owns the job.
+
+    Returns:
+        True when there is a file to look at; False when it was in the library already.
 
     Raises:
         NotFoundError: The video was deleted meanwhile.
@@ -38,10 +41,7 @@ def fetch_video(context: Context, run: JobRun) -> None:
         video = video_rows.get(session, run.video_id) if run.video_id is not None else None
     if video is None or video.source_url is None:
         raise NotFoundError("The video was deleted before it was downloaded.")
-    if video.blob_key is None and _download(context, run, video):
-        return
-    run.restart_progress()
-    process_video(context, run)
+    return video.blob_key is not None or not _download(context, run, video)
 
 
 def _download(context: Context, run: JobRun, video: Video) -> bool:
@@ -56,8 +56,8 @@ def _download(context: Context, run: JobRun, video: Video) -> bool:
         downloaded = download_video(
             video.source_url or "",
             folder,
-            max_bytes=context.settings.max_download_bytes,
-            allowed_hosts=context.settings.allowed_fetch_hosts,
+            download_options(context.settings),
+            stop=run.check,
             progress=lambda done, total: _on_progress(run, done, total),
         )
         return _file_download(context, run, video.id, downloaded)

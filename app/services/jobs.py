@@ -42,8 +42,9 @@ def _process(context: Context, run: JobRun) -> None:
 
 
 def _fetch(context: Context, run: JobRun) -> None:
-    fetch_video(context, run)
-    request_clustering(context)
+    if fetch_video(context, run):
+        run.restart_progress()
+        _process(context, run)
 
 
 def _cluster(context: Context, run: JobRun) -> None:
