@@ -18,6 +18,7 @@ from app.routes.media import make_media
 from app.routes.pages import make_pages
 from app.routes.schemas import media_url
 from app.routes.security import install_guards, load_secret_key
+from app.routes.tus import make_tus
 from app.routes.uploads import install_uploads
 from app.services.context import Context, build_context
 from app.tasks.celery_app import make_celery
@@ -67,7 +68,7 @@ def create_app(settings: Settings, context: Context | None = None) -> Flask:
     install_uploads(app)
     install_auth(app, settings, key)
     install_error_handlers(app)
-    for blueprint in (make_pages(), make_api(), make_media(), make_health()):
+    for blueprint in (make_pages(), make_api(), make_media(), make_tus(), make_health()):
         app.register_blueprint(blueprint)
     return app
 

@@ -86,7 +86,7 @@ def _guard() -> Response | None:
         raise UnauthorizedError("The password or API key is wrong.")
     if hmac.compare_digest(str(session.get(PROOF, "")).encode(), guard.proof.encode()):
         return None
-    if request.path.startswith(("/api/", "/media/")) or request.method != "GET":
+    if request.path.startswith(("/api/", "/media/", "/files/")) or request.method != "GET":
         raise UnauthorizedError("Log in first, or send the password as “Authorization: Bearer …”.")
     return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
 

@@ -63,6 +63,7 @@ HTTP_WORDS: dict[int, tuple[str, str]] = {
     403: ("forbidden", "This is not allowed from here."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not answer that method."),
+    412: ("precondition_failed", "This server speaks tus 1.0.0. Send the header “Tus-Resumable: 1.0.0”."),
     413: ("too_large", "The request is too large."),
     415: ("unsupported_media_type", "The body has a content type that this address does not read."),
     429: ("too_many_attempts", "Too many attempts. Wait a minute, then try again."),
