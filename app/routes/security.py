@@ -8,12 +8,14 @@ import re
 import secrets
 import tempfile
 import uuid
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
 
 from app.config import LOOPBACK_HOSTS, Settings
+from app.storage.blobs import browser_origin
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 def install_guards(app: Flask, settings: Settings) -> None:
     """Registers what runs around every request."""
     hosts = allowed_hosts(settings)
+    policy = content_security_policy(browser_origin(settings.blob_store, settings.blob_store_endpoint))
 
     def before() -> None:
         g.request_id = _request_id(request.headers.get("X-Request-ID"))
@@ -50,7 +53,14 @@ def install_guards(app: Flask, settings: Settings) -> None:
             abort(403)
 
     app.before_request(before)
-    app.after_request(_finish)
+    app.after_request(partial(_finish, policy))
+
+
+def content_security_policy(media_origin: str | None) -> str:
+    """What pages may load: from here only, and videos also from where the player is sent for them."""
+    if media_origin is None:
+        return CONTENT_SECURITY_POLICY
+    return CONTENT_SECURITY_POLICY.replace("media-src 'self'", f"media-src 'self' {media_origin}")
 
 
 def allowed_hosts(settings: Settings) -> frozenset[str] | None:
@@ -109,10 +119,10 @@ def _is_plain_host(host: str) -> bool:
     return re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?", host) is not None
 
 
-def _finish(response: Response) -> Response:
+def _finish(policy: str, response: Response) -> Response:
     headers = response.headers
     headers["X-Request-ID"] = g.get("request_id", "")
-    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    headers.setdefault("Content-Security-Policy", policy)
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"
     headers["X-Frame-Options"] = "DENY"

@@ -1,5 +1,6 @@
 """Videos, pictures and exports of the library, under keys, in folders or in a bucket."""
 
+from app.storage.blobs.browsers import browser_origin
 from app.storage.blobs.folders import FolderStore
 from app.storage.blobs.keys import check_key
 from app.storage.blobs.opening import BlobPlaces, open_store
@@ -12,6 +13,7 @@ __all__ = [
     "BlobPlaces",
     "BlobStore",
     "FolderStore",
+    "browser_origin",
     "check_key",
     "open_store",
     "safe_file_name",

@@ -59,12 +59,16 @@ class FolderStore(BlobStore):
             raise InvalidInputError("This key leads out of the library.")
         return path
 
+    def local_path(self, key: str) -> Path | None:
+        """See :meth:`BlobStore.local_path`."""
+        return self.path(key)
+
     def info(self, key: str) -> BlobInfo:
         """See :meth:`BlobStore.info`."""
         with self.open(key) as stream:
             return _info(key, os.fstat(stream.fileno()))
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str, known: BlobInfo | None = None) -> BinaryIO:
         """See :meth:`BlobStore.open`."""
         try:
             return self.path(key).open("rb")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import ipaddress
 import os
 import threading
 import uuid
@@ -12,11 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import fsspec
 
 from app.errors import NotFoundError, StorageError
+from app.storage.blobs.browsers import browser_origin
 from app.storage.blobs.cache import LocalCopies
 from app.storage.blobs.keys import check_area, check_key
 from app.storage.blobs.s3_errors import NO_BUCKET, said_plainly
@@ -80,6 +80,11 @@ class S3Store(BlobStore):
         except NotFoundError as error:
             raise StorageError(NO_BUCKET) from error
 
+    def local_path(self, key: str) -> Path | None:
+        """See :meth:`BlobStore.local_path`: there is none."""
+        check_key(key)
+        return None
+
     def info(self, key: str) -> BlobInfo:
         """See :meth:`BlobStore.info`."""
         name = self._name(key)
@@ -87,9 +92,9 @@ class S3Store(BlobStore):
             found = self._files.call_s3("head_object", Bucket=self._bucket.name, Key=name)
         return BlobInfo(key, int(found["ContentLength"]), found["LastModified"].timestamp(), _plain(found["ETag"]))
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str, known: BlobInfo | None = None) -> BinaryIO:
         """See :meth:`BlobStore.open`."""
-        return cast("BinaryIO", io.BufferedReader(_Stream(self, self.info(key)), STREAM_BYTES))
+        return cast("BinaryIO", io.BufferedReader(_Stream(self, known or self.info(key)), STREAM_BYTES))
 
     def read(self, key: str) -> bytes:
         """See :meth:`BlobStore.read`."""
@@ -176,7 +181,7 @@ class S3Store(BlobStore):
     def url(self, key: str, expires: float, *, content_type: str, download_name: str | None = None) -> str | None:
         """See :meth:`BlobStore.url`."""
         name = self._name(key)
-        if not is_public(self._bucket.endpoint):
+        if browser_origin("s3://", self._bucket.endpoint) is None:
             return None
         more = {"ResponseContentType": content_type}
         if download_name is not None:
@@ -292,23 +297,6 @@ class _Stream(io.RawIOBase):
         buffer[: len(data)] = data
         self._place += len(data)
         return len(data)
-
-
-def is_public(endpoint: str | None) -> bool:
-    """Whether a browser somewhere is likely to reach a service as this machine does.
-
-    Amazon's is, and so is a full name under ``https``. ``http://minio:9000``, a number or a short name mean a service
-    behind this server; and a page that came by ``https`` may not load pictures by ``http``.
-    """
-    if endpoint is None:
-        return True
-    parts = urlsplit(endpoint)
-    host = parts.hostname or ""
-    with contextlib.suppress(ValueError):
-        ipaddress.ip_address(host)
-        return False
-    private = host.endswith((".local", ".internal", ".lan", ".localhost", ".home.arpa", ".svc", ".test"))
-    return parts.scheme == "https" and "." in host and not private
 
 
 def _connect(bucket: Bucket) -> Any:

@@ -67,6 +67,10 @@ class BlobStore(ABC):
         raise StorageError("This store has no folders.")
 
     @abstractmethod
+    def local_path(self, key: str) -> Path | None:
+        """Where the blob lies or would lie on this machine; ``None`` where it is kept elsewhere."""
+
+    @abstractmethod
     def info(self, key: str) -> BlobInfo:
         """Size and age of a blob.
 
@@ -75,8 +79,12 @@ class BlobStore(ABC):
         """
 
     @abstractmethod
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str, known: BlobInfo | None = None) -> BinaryIO:
         """Opens a blob for reading; the stream can be wound to any place.
+
+        Args:
+            key: Its key.
+            known: What :meth:`info` just said of it, which saves asking again.
 
         Raises:
             NotFoundError: There is no such blob.

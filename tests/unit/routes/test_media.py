@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskClient
 
+from app.domain import MediaKind
 from app.services.context import Context
 from tests.library import Library, jpeg, plain
 
@@ -82,3 +85,43 @@ def test_nothing_else_can_be_reached(client: FlaskClient, path: str) -> None:
 
 def test_a_video_that_has_not_arrived(client: FlaskClient, library: Library, context: Context) -> None:
     assert client.get(f"/media/videos/{library.video(data=None)}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(None, 206), ("same", 206), ("other", 200), ("Wed, 21 Oct 2015 07:28:00 GMT", 200)],
+)
+def test_a_range_of_what_has_changed_is_the_whole(
+    client: FlaskClient, library: Library, header: str | None, status: int
+) -> None:
+    address = f"/media/videos/{library.video(data=DATA)}"
+    etag = client.get(address).headers["ETag"]
+    condition = {} if header is None else {"If-Range": {"same": etag, "other": '"other"'}.get(header, header)}
+    response = client.get(address, headers={"Range": "bytes=1-2", **condition})
+    assert (response.status_code, len(response.data)) == (status, 2 if status == 206 else len(DATA))
+
+
+def test_head(client: FlaskClient, library: Library) -> None:
+    address = f"/media/videos/{library.video(data=DATA)}"
+    whole = client.head(address)
+    assert (whole.status_code, whole.content_length, whole.data) == (200, len(DATA), b"")
+    part = client.head(address, headers={"Range": "bytes=0-9"})
+    assert (part.status_code, part.content_length, part.data) == (206, 10, b"")
+
+
+def test_a_file_that_is_used_where_it_lies(client: FlaskClient, library: Library, tmp_path: Path) -> None:
+    film = tmp_path / "elsewhere" / "film.mp4"
+    film.parent.mkdir()
+    film.write_bytes(DATA)
+    address = f"/media/videos/{library.video(data=None, local_path=str(film))}"
+    response = client.get(address, headers={"Range": "bytes=5-9"})
+    assert (response.status_code, response.data, response.mimetype) == (206, DATA[5:10], "video/mp4")
+    assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    film.unlink()
+    gone = client.get(address)
+    assert gone.status_code == 404
+    assert str(film) not in gone.get_data(as_text=True)
+
+
+def test_pictures_are_not_played(client: FlaskClient, library: Library) -> None:
+    assert client.get(f"/media/videos/{library.video(media_kind=MediaKind.PICTURES)}").status_code == 404

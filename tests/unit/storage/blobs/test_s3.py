@@ -12,7 +12,7 @@ import pytest
 from app.errors import ConfigError, InvalidInputError, NotFoundError, StorageError
 from app.storage.blobs import BlobPlaces, BlobStore, open_store
 from app.storage.blobs import s3 as s3_module
-from app.storage.blobs.s3 import S3Store, is_public
+from app.storage.blobs.s3 import S3Store
 from tests.buckets import KEY_ID, SECRET, Service
 
 
@@ -245,23 +245,6 @@ def test_a_url_only_where_a_browser_can_use_it(s3: Service, bucket: str, tmp_pat
     url = public.url("videos/1/Größe.mp4", 60, content_type="video/mp4", download_name="Größe.mp4") or ""
     assert url.startswith(f"https://s3.example.com/{bucket}/videos/1/Gr%C3%B6%C3%9Fe.mp4?")
     assert "X-Amz-Expires=60" in url and "response-content-type=video%2Fmp4" in url and SECRET not in url
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "public"),
-    [
-        (None, True),
-        ("https://account.r2.cloudflarestorage.com", True),
-        ("http://minio:9000", False),
-        ("https://minio:9000", False),
-        ("http://s3.example.com", False),
-        ("https://10.0.0.3", False),
-        ("https://[::1]:9000", False),
-        ("https://s3.home.arpa", False),
-    ],
-)
-def test_which_services_browsers_reach(endpoint: str | None, public: bool) -> None:
-    assert is_public(endpoint) is public
 
 
 @pytest.mark.parametrize(
