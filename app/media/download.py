@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from yt_dlp.utils import YoutubeDLError
-
+from app.errors import AppError
 from app.media.addresses import Guard, parse_address
-from app.media.fetch import Answer, Progress, SafeFetcher, save_answer
-from app.media.site_errors import translate
+from app.media.answer import Answer, Progress
+from app.media.cookies import cookies_for
+from app.media.download_options import DownloadOptions, Stop, nobody_stops
+from app.media.fetch import SafeFetcher
+from app.media.images import encode_jpeg
+from app.media.pace import Pace
+from app.media.resume import fetch_if, forget_part
 from app.media.site_network import Budget
 from app.media.sites import fetch_from_site, has_own_extractor
+from app.pixels import decode_image
+
+logger = logging.getLogger(__name__)
 
 _VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts",
@@ -26,6 +33,11 @@ _OPAQUE_TYPES = frozenset({"application/octet-stream", "binary/octet-stream", "a
 _VIDEO_TYPES = frozenset(
     {"application/mp4", "application/x-matroska", "application/ogg", "application/mxf", "image/gif"}
 )
+THUMBNAIL_BYTES = 10_000_000
+THUMBNAIL_PIXELS = 50_000_000
+THUMBNAIL_SIDE = 640
+THUMBNAIL_SECONDS = 20.0
+_DIRECT_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +47,11 @@ class DownloadedVideo:
     Attributes:
         path: The file; its name has nothing to do with what the site calls it. The caller owns it.
         title: What the site calls it, or the file's name without its suffix; ``None`` where neither is known.
-        source_url: Where it came from, after redirects.
+        source_url: Where it came from, after redirects: the page, or the file itself.
         file_name: A name to show, with a suffix. Not to be used as a path.
         uploader: Who published it, where the site tells.
+        published_on: When, as ``2026-11-22``, where the site tells.
+        thumbnail: The site's own picture of it as a JPEG that we coded ourselves, or ``None``.
     """
 
     path: Path
@@ -45,28 +59,30 @@ class DownloadedVideo:
     source_url: str
     file_name: str
     uploader: str | None = None
+    published_on: str | None = None
+    thumbnail: bytes | None = None
 
 
 def download_video(
     url: str,
     folder: Path,
+    options: DownloadOptions,
     *,
-    max_bytes: int,
-    allowed_hosts: Iterable[str] = (),
     progress: Progress | None = None,
-    timeout: float = 20.0,
-    max_seconds: float = 3600.0,
+    stop: Stop = nobody_stops,
+    item: int | None = None,
+    part: Path | None = None,
 ) -> DownloadedVideo:
     """Fetches the video at an address into a folder.
 
     Args:
         url: ``http`` or ``https``: a video file, or a page with a video.
         folder: Where the file goes, under a name of its own. After a failure nothing is left there.
-        max_bytes: Largest file.
-        allowed_hosts: Hosts that may be private.
+        options: What to choose, and what to refuse.
         progress: Called with bytes done and bytes in all (``None`` where unknown); what it raises ends the download.
-        timeout: Seconds to wait for a connection and for every piece.
-        max_seconds: Seconds for the whole.
+        stop: Called several times a second, also from another thread; an AppError that it raises ends the download.
+        item: Which of a page's videos is wanted, from 1; ``None`` for the only or the first one.
+        part: Where the beginning of a direct link's file is kept when the download breaks off, for the next try.
 
     Returns:
         The file and what is known about it.
@@ -74,34 +90,44 @@ def download_video(
     Raises:
         ForbiddenAddressError: The address, or one that it leads to, is not public.
         TooLargeError: The file is larger than allowed.
+        TooLongError: The site says that it is longer than allowed.
+        ConfigError: There is no such file of cookies.
         FetchError: Anything else; the message says what, ``retryable`` whether it may work later.
     """
     address = str(parse_address(url))
-    hosts = tuple(allowed_hosts)
     work = Path(tempfile.mkdtemp(prefix="download-", dir=folder))
     try:
-        target = work / "video"
         found = None
-        if not has_own_extractor(address):
-            fetcher = SafeFetcher(max_bytes=max_bytes, allowed_hosts=hosts, timeout=timeout, max_seconds=max_seconds)
-            found = _try_direct(fetcher, address, target, progress)
+        if item is None and not has_own_extractor(address):
+            found = _try_direct(address, options, part or work / "direct", progress, stop)
         if found is None:
-            found = _from_site(address, target, max_bytes, hosts, progress, timeout, max_seconds)
+            found = _from_site(address, work, options, progress, stop, item or 1)
         final = folder / f"{work.name}.video"
-        target.replace(final)
-        return DownloadedVideo(final, found.title, found.source_url, found.file_name, found.uploader)
+        found.path.replace(final)
+        forget_part(part or found.path)
+        return replace(found, path=final)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _try_direct(fetcher: SafeFetcher, address: str, target: Path, progress: Progress | None) -> DownloadedVideo | None:
+def _try_direct(
+    address: str, options: DownloadOptions, part: Path, progress: Progress | None, stop: Stop
+) -> DownloadedVideo | None:
     """Fetches the address itself if it is a video file; ``None`` if it is a page."""
-    with fetcher.open(address) as answer:
-        if not _is_video_file(answer):
-            return None
-        save_answer(answer, target, progress)
-        name = answer.file_name or "video"
-        return DownloadedVideo(target, PurePosixPath(name).stem or None, answer.url, name)
+    fetcher = SafeFetcher(
+        max_bytes=options.max_bytes,
+        allowed_hosts=options.allowed_hosts,
+        timeout=options.timeout,
+        max_seconds=options.max_seconds,
+        rate_limit=options.rate_limit,
+        cookies=cookies_for(options.cookies_file) if options.cookies_file is not None else None,
+        stop=stop,
+    )
+    fetched = fetch_if(fetcher, address, part, _is_video_file, progress, _DIRECT_TRIES)
+    if fetched is None:
+        return None
+    name = fetched.file_name or "video"
+    return DownloadedVideo(fetched.path, PurePosixPath(name).stem or None, fetched.url, name)
 
 
 def _is_video_file(answer: Answer) -> bool:
@@ -116,23 +142,35 @@ def _is_video_file(answer: Answer) -> bool:
 
 
 def _from_site(
-    address: str,
-    target: Path,
-    max_bytes: int,
-    hosts: tuple[str, ...],
-    progress: Progress | None,
-    timeout: float,
-    max_seconds: float,
+    address: str, folder: Path, options: DownloadOptions, progress: Progress | None, stop: Stop, item: int
 ) -> DownloadedVideo:
-    budget = Budget(max_bytes)
-    with Guard(hosts, max_seconds) as guard:
-        try:
-            video = fetch_from_site(address, target, guard, budget, timeout, progress)
-        except YoutubeDLError as error:
-            if guard.refused is not None:
-                raise guard.refused from error
-            if budget.failure is not None:
-                raise budget.failure from error
-            raise translate(error, timed_out=guard.expired) from error
-    name = f"{video.title or 'video'}.{video.extension}"
-    return DownloadedVideo(video.path, video.title, video.url, name, video.uploader)
+    with Guard(options.allowed_hosts, options.max_seconds, stop=stop) as guard:
+        budget = Budget(options.max_bytes, Pace(options.rate_limit, guard.pause))
+        video = fetch_from_site(address, folder, guard, budget, options, progress, item)
+    details = video.details
+    return DownloadedVideo(
+        path=video.path,
+        title=details.title,
+        source_url=details.url,
+        file_name=f"{details.title or 'video'}.{details.extension}",
+        uploader=details.uploader,
+        published_on=details.published_on,
+        thumbnail=_thumbnail(details.thumbnail, options, stop) if details.thumbnail else None,
+    )
+
+
+def _thumbnail(url: str, options: DownloadOptions, stop: Stop) -> bytes | None:
+    """The site's picture, decoded and coded anew; ``None`` where it cannot be had, which spoils nothing."""
+    fetcher = SafeFetcher(
+        max_bytes=THUMBNAIL_BYTES,
+        allowed_hosts=options.allowed_hosts,
+        timeout=min(options.timeout, THUMBNAIL_SECONDS),
+        max_seconds=THUMBNAIL_SECONDS,
+        stop=stop,
+    )
+    try:
+        return encode_jpeg(decode_image(fetcher.read(url), THUMBNAIL_PIXELS), max_side=THUMBNAIL_SIDE)
+    except AppError as error:
+        stop()
+        logger.info("no thumbnail from the site", extra={"reason": error.code})
+        return None

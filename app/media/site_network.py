@@ -19,20 +19,29 @@ from yt_dlp.networking.exceptions import HTTPError, ProxyError
 from app.errors import TooLargeError
 from app.media.addresses import Guard
 from app.media.connections import GuardedPoolManager
+from app.media.cookies import keep_at_home
+from app.media.pace import Pace
 
 PAGE_BYTES = 32 * 1024 * 1024
 """Largest page that is read into memory."""
 
 
 class Budget:
-    """Counts what comes in; one for a whole download.
+    """Counts what comes in, and slows it down where asked to; one for a whole download.
+
+    Args:
+        max_bytes: Largest file.
+        pace: Keeps to a limit of speed.
 
     Attributes:
         failure: Set when the limit was passed; kept because libraries swallow exceptions.
+        piece: Most bytes to read at once.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, pace: Pace | None = None) -> None:
         self._max_bytes = max_bytes
+        self._pace = pace or Pace(None)
+        self.piece = self._pace.piece
         # pages come on top of the video
         self._left = max_bytes + 2 * PAGE_BYTES
         self.failure: TooLargeError | None = None
@@ -46,6 +55,7 @@ class Budget:
         self._left -= count
         if self._left < 0:
             self.fail()
+        self._pace.spend(count)
 
     def expect(self, count: int) -> None:
         """Notes the length that a file will have.
@@ -70,17 +80,19 @@ class Budget:
 class _BoundedResponse(Response):  # type: ignore[misc]  # yt-dlp has no types
     """An answer that cannot fill memory or disk."""
 
-    def __init__(self, inner: Any, budget: Budget) -> None:
+    def __init__(self, inner: Any, budget: Budget, guard: Guard) -> None:
         super().__init__(fp=inner.fp, headers=inner.headers, url=inner.url, status=inner.status, reason=inner.reason)
         self._inner = inner
         self._budget = budget
+        self._guard = guard
 
     def read(self, amt: int | None = None) -> bytes:
         """Called by yt-dlp: ``amt`` bytes of a file, or the whole of a page."""
         if amt is None:
             return self._read_page()
-        data: bytes = self._inner.read(amt)
+        data: bytes = self._inner.read(min(amt, self._budget.piece))
         self._budget.spend(len(data))
+        self._guard.check()
         return data
 
     def _read_page(self) -> bytes:
@@ -129,15 +141,16 @@ class _GuardedRH(RequestsRH):  # type: ignore[misc]  # yt-dlp has no types
         return session
 
     def _send(self, request: Any) -> Any:
+        self._guard.check()
         try:
             inner = super()._send(request)
         except HTTPError as error:
-            error.response = _BoundedResponse(error.response, self._budget)
+            error.response = _BoundedResponse(error.response, self._budget, self._guard)
             raise
         length = inner.headers.get("Content-Length", "")
         if length.isdecimal():
             self._budget.expect(int(length))
-        return _BoundedResponse(inner, self._budget)
+        return _BoundedResponse(inner, self._budget, self._guard)
 
 
 class GuardedYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
@@ -152,6 +165,7 @@ class GuardedYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no
     def __init__(self, options: dict[str, Any], guard: Guard, budget: Budget) -> None:
         self._only_handler = functools.partial(_GuardedRH, guard=guard, budget=budget)
         super().__init__(options)
+        keep_at_home(self.cookiejar)
 
     def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
         """Called by yt-dlp; whatever handlers it would like, it gets ours."""

@@ -1,41 +1,36 @@
 """yt-dlp, tied down: every connection is guarded, nothing is started, nothing is read from this machine.
 
-Formats that another program would fetch (RTMP, RTSP, FFmpeg) are not selected, FFmpeg is not to be found, and neither
-settings, cookies, plug-ins nor a cache of the user are read. How its connections are guarded: ``site_network.py``.
+Formats that another program would fetch (RTMP, RTSP, FFmpeg) are neither selected nor fetched. How its connections are
+guarded: ``site_network.py``; what it is told: ``site_options.py``.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yt_dlp
-import yt_dlp.globals
+from yt_dlp.downloader import get_suitable_downloader
+from yt_dlp.downloader.dash import DashSegmentsFD
+from yt_dlp.downloader.hls import HlsFD
+from yt_dlp.downloader.http import HttpFD
 from yt_dlp.extractor import gen_extractor_classes
+from yt_dlp.utils import YoutubeDLError
 
 from app.errors import FetchError
 from app.media.addresses import Guard
-from app.media.fetch import Progress
+from app.media.answer import Progress
+from app.media.download_options import DownloadOptions
+from app.media.ffmpeg import container_for, merge
+from app.media.site_details import SiteDetails, refuse_unwanted, site_details
+from app.media.site_errors import NOTHING_FOUND, translate
 from app.media.site_network import Budget, GuardedYoutubeDL
+from app.media.site_options import site_options
 
-logger = logging.getLogger(__name__)
-
-yt_dlp.globals.plugin_dirs.value = []  # plug-ins of whoever runs the server have no place in it
-
-_PROTOCOLS = "[protocol~='^(https?|m3u8_native|http_dash_segments)$']"
-_FORMATS = "/".join(
-    kind + _PROTOCOLS
-    for kind in (
-        # a file with pictures and sound; small ones come last, faces need pixels more than sound
-        "b[height<=?1080][height>=?480]",
-        "bv*[height<=?1080]",
-        "b",
-        "bv*",
-    )
-)
+_DOWNLOADERS = frozenset({HttpFD, HlsFD, DashSegmentsFD})
+"""All that fetch by themselves, through guarded connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +39,11 @@ class SiteVideo:
 
     Attributes:
         path: Where it lies.
-        title: Its title, or ``None``.
-        uploader: Who published it, or ``None``.
-        extension: What kind of file the site says it is, such as ``mp4``.
-        url: Its page.
+        details: What the site says about it.
     """
 
     path: Path
-    title: str | None
-    uploader: str | None
-    extension: str
-    url: str
-
-
-class _Log:
-    """Where yt-dlp's talk goes: it may hold addresses with keys in them, so it is kept off the normal log."""
-
-    def debug(self, message: str) -> None:
-        logger.debug("yt-dlp: %s", message)
-
-    info = debug
-    warning = debug
-    error = debug
+    details: SiteDetails
 
 
 def has_own_extractor(url: str) -> bool:
@@ -73,99 +51,117 @@ def has_own_extractor(url: str) -> bool:
     return any(kind.suitable(url) for kind in gen_extractor_classes() if kind.IE_NAME != "generic")
 
 
+@contextmanager
+def plain_errors(guard: Guard, budget: Budget) -> Iterator[None]:
+    """Says in plain words what went wrong with yt-dlp.
+
+    Raises:
+        ForbiddenAddressError: The page led to an address that is not public.
+        TooLargeError: The budget was passed.
+        FetchError: Anything else that yt-dlp raised, and time being up.
+        AppError: What the guard's ``stop`` raised.
+    """
+    try:
+        yield
+    except YoutubeDLError as error:
+        guard.check()
+        if guard.refused is not None:
+            raise guard.refused from error
+        if budget.failure is not None:
+            raise budget.failure from error
+        raise translate(error, timed_out=guard.expired) from error
+    guard.check()
+    if guard.expired:
+        raise translate(TimeoutError(), timed_out=True)
+
+
 def fetch_from_site(
-    url: str, target: Path, guard: Guard, budget: Budget, timeout: float, progress: Progress | None
+    url: str,
+    folder: Path,
+    guard: Guard,
+    budget: Budget,
+    options: DownloadOptions,
+    progress: Progress | None,
+    item: int = 1,
 ) -> SiteVideo:
-    """Fetches the one video of a page.
+    """Fetches one video of a page.
 
     Args:
         url: The page.
-        target: Where the file shall lie.
+        folder: An empty folder for the files.
         guard: Opens the connections.
         budget: Limits the bytes.
-        timeout: Seconds to wait for every piece.
+        options: What to choose, and what to refuse.
         progress: Told about every piece.
+        item: Which of the page's videos, from 1.
 
     Returns:
         The video; the file is complete.
 
     Raises:
-        yt_dlp.utils.YoutubeDLError: yt-dlp's own failures, to be translated.
-        AppError: A limit was passed, or the page has no video that can be fetched.
+        AppError: It cannot be fetched; see :func:`plain_errors`.
     """
-    hooks = [_hook(budget, progress)]
-    with GuardedYoutubeDL(_options(target, timeout, hooks), guard, budget) as downloader:
-        info = downloader.extract_info(url, download=True)
+    with (
+        plain_errors(guard, budget),
+        GuardedYoutubeDL(site_options(options, folder, str(item)), guard, budget) as downloader,
+    ):
+        info = first_video(downloader.extract_info(url, download=False))
+        if info is None:
+            raise FetchError(NOTHING_FOUND)
+        refuse_unwanted(info, options.max_duration, options.max_bytes)
+        counter = _Counter(budget, progress)
+        downloader.add_progress_hook(counter.hook)
+        paths = [
+            _fetch_part(downloader, info, part, folder / f"part-{index}")
+            for index, part in enumerate(info.get("requested_formats") or [info])
+        ]
+        path, extension = _join(paths, info, folder, options, guard)
+    return SiteVideo(path, site_details(info, url, extension))
+
+
+def first_video(info: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The first video in what yt-dlp found, which may be a list of lists."""
     while info and info.get("entries") is not None:
-        info = next(iter(info["entries"]), None)
-    if not info or not target.is_file() or target.stat().st_size == 0:
-        raise FetchError("No video was found at this address.")
-    return SiteVideo(
-        path=target,
-        title=_title(info),
-        uploader=_text(info.get("uploader") or info.get("channel")),
-        extension=_text(info.get("ext")) or "mp4",
-        url=_text(info.get("webpage_url")) or url,
-    )
+        info = next((entry for entry in info["entries"] if entry), None)
+    return info or None
 
 
-def _title(info: dict[str, Any]) -> str | None:
-    title = _text(info.get("title"))
-    if title and info.get("extractor_key") in ("Generic", "HTML5MediaEmbed"):
-        return title.removesuffix(" (1)")  # yt-dlp counts the videos of a page
-    return title
+def _fetch_part(downloader: GuardedYoutubeDL, info: dict[str, Any], part: dict[str, Any], target: Path) -> Path:
+    wanted = {**info, **part}
+    wanted.pop("requested_formats", None)
+    if get_suitable_downloader(dict(wanted), downloader.params) not in _DOWNLOADERS:
+        raise FetchError(NOTHING_FOUND)
+    downloader.dl(str(target), wanted)
+    if not target.is_file() or target.stat().st_size == 0:
+        raise FetchError(NOTHING_FOUND)
+    return target
 
 
-def _hook(budget: Budget, progress: Progress | None) -> Callable[[dict[str, Any]], None]:
-    def hook(status: dict[str, Any]) -> None:
-        done = int(status.get("downloaded_bytes") or 0)
+def _join(
+    paths: list[Path], info: dict[str, Any], folder: Path, options: DownloadOptions, guard: Guard
+) -> tuple[Path, str | None]:
+    if len(paths) == 1:
+        return paths[0], None
+    if options.ffmpeg is None or len(paths) != 2:
+        raise FetchError(NOTHING_FOUND)
+    container = container_for(*(str(part.get("ext")) for part in info["requested_formats"]))
+    merge(options.ffmpeg, paths[0], paths[1], folder / "merged", container, guard.check)
+    return folder / "merged", container
+
+
+class _Counter:
+    """Adds up the bytes of pictures and sound, which come one after the other."""
+
+    def __init__(self, budget: Budget, progress: Progress | None) -> None:
+        self._budget = budget
+        self._progress = progress
+        self._before = 0
+
+    def hook(self, status: dict[str, Any]) -> None:
+        done = self._before + int(status.get("downloaded_bytes") or 0)
         total = status.get("total_bytes") or status.get("total_bytes_estimate")
-        budget.expect(done)
-        if progress is not None and status.get("status") == "downloading":
-            progress(done, int(total) if total else None)
-
-    return hook
-
-
-def _refuse_live(info: dict[str, Any], *, incomplete: bool = False) -> None:
-    if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
-        raise FetchError("This is a live broadcast. Fetch it once it is over.", retryable=True)
-
-
-def _options(target: Path, timeout: float, hooks: Iterable[Callable[[dict[str, Any]], None]]) -> dict[str, Any]:
-    return {
-        "outtmpl": {"default": str(target).replace("%", "%%")},  # a fixed name: nothing from the site is in it
-        "format": _FORMATS,
-        "noplaylist": True,
-        "playlist_items": "1",
-        "match_filter": _refuse_live,
-        "progress_hooks": list(hooks),
-        "overwrites": True,
-        "nopart": True,
-        "continuedl": False,
-        "updatetime": False,
-        "socket_timeout": timeout,
-        "retries": 2,
-        "fragment_retries": 2,
-        "extractor_retries": 1,
-        "skip_unavailable_fragments": False,
-        "proxy": "",
-        "cachedir": False,
-        "usenetrc": False,
-        "enable_file_urls": False,
-        "fixup": "never",
-        "postprocessors": [],
-        "hls_prefer_native": True,
-        "ffmpeg_location": "/nonexistent",
-        "color": "never",
-        "quiet": True,
-        "noprogress": True,
-        "no_warnings": True,
-        "logger": _Log(),
-    }
-
-
-def _text(value: object) -> str | None:
-    if not isinstance(value, str):
-        return None
-    return "".join(character for character in value if character.isprintable()).strip()[:300] or None
+        self._budget.expect(done)
+        if status.get("status") == "finished":
+            self._before = done
+        elif self._progress is not None and status.get("status") == "downloading":
+            self._progress(done, self._before + int(total) if total else None)

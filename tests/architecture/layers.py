@@ -60,6 +60,7 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "sklearn": frozenset({"app.clustering"}),
     "av": frozenset({"app.media"}),
     "yt_dlp": frozenset({"app.media"}),
+    "imageio_ffmpeg": frozenset({"app.media"}),
     "fsspec": frozenset({"app.storage"}),
     "s3fs": frozenset({"app.storage"}),
     "botocore": frozenset({"app.storage"}),

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from app.errors import AppError, FetchError, ForbiddenAddressError, TooLargeError
+from app.media.answer import Progress
 from app.media.download import DownloadedVideo, download_video
+from app.media.download_options import DownloadOptions
 from app.media.probe import probe
 from app.media.sites import has_own_extractor
 from tests.videos import make_video
@@ -53,9 +55,9 @@ def playlist(site: Website, path: str, *segments: str, key: str = "") -> str:
     return site.serve(path, body.encode(), "application/vnd.apple.mpegurl")
 
 
-def fetch(url: str, folder: Path, **settings: object) -> DownloadedVideo:
+def fetch(url: str, folder: Path, *, progress: Progress | None = None, **settings: object) -> DownloadedVideo:
     usual: dict[str, object] = {"max_bytes": LIMIT, "allowed_hosts": ("127.0.0.1",), "timeout": 5.0}
-    return download_video(url, folder, **{**usual, **settings})  # type: ignore[arg-type]
+    return download_video(url, folder, DownloadOptions(**{**usual, **settings}), progress=progress)  # type: ignore[arg-type]
 
 
 def _page_at(site: Website, path: str, answer) -> str:
