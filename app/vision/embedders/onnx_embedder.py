@@ -124,20 +124,14 @@ class OnnxEmbedder:
             ModelError: The network fails, or gives vectors of another length than the spec says.
         """
         self._check(chips)
-        parts = self._side_by_side(chips) if self._session.side_by_side else self._one_by_one(chips)
-        if any(part.ndim != 2 or part.shape[1] != self.dimension for part in parts):
-            raise ModelError(
-                f"The model {self.spec.name} gives other vectors than it should: is it the file of another model?"
-            )
-        return np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
+        return self._vectors(chips, mirrored=False)
 
     def embed(self, chips: npt.NDArray[Any]) -> FloatArray:
         """See :meth:`app.vision.parts.Embedder.embed`; chips are ``uint8`` (n, size, size, 3) RGB."""
-        if not self._flip:
-            return to_unit_length(self.describe(chips))
         self._check(chips)
-        both = self.describe(np.concatenate([chips, _mirrored(chips)]))
-        return to_unit_length(both[: len(chips)] + both[len(chips) :])
+        if self._flip and self.spec.batch == 1:
+            return to_unit_length(self.describe(chips) + self.describe(_mirrored(chips)))
+        return to_unit_length(self._vectors(chips, mirrored=self._flip))
 
     def prepare(self, chips: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Brings chips into the form that the network takes.
@@ -179,19 +173,29 @@ class OnnxEmbedder:
         if chips.dtype != np.uint8 or chips.ndim != 4 or chips.shape[1:] != (side, side, 3):
             raise InvalidInputError(f"Face chips must be uint8 of shape (n, {side}, {side}, 3).")
 
-    def _one_by_one(self, chips: npt.NDArray[Any]) -> list[FloatArray]:
-        batches = ({self._input: self.prepare(part)} for part in _split(chips, self.spec.batch))
-        return [outputs[0] for outputs in self._session.run_all(batches)]
+    def _vectors(self, chips: npt.NDArray[Any], *, mirrored: bool) -> FloatArray:
+        """The network's vectors, or the sums of those of chips and their mirror images.
 
-    def _side_by_side(self, chips: npt.NDArray[Any]) -> list[FloatArray]:
-        """Equal parts, each on one core; the few chips that are left over on all of them together."""
-        shared = len(chips) // self._cores * self._cores
-        rounds = -(-shared // (self._cores * self.spec.batch))
+        Where the network may run side by side, each core has an equal part; the few chips that are left over are for
+        all cores together.
+        """
+        most = self.spec.batch // 2 if mirrored else self.spec.batch
+        shared = len(chips) // self._cores * self._cores if self._session.side_by_side else 0
+        rounds = -(-shared // (self._cores * most))
         parts = np.array_split(chips[:shared], rounds * self._cores) if shared else []
-        return [*spread(self._run, parts, self._cores), *self._one_by_one(chips[shared:])]
+        found = spread(lambda part: self._session.run(self._inputs(part, mirrored)), parts, self._cores)
+        found += self._session.run_all(self._inputs(part, mirrored) for part in _split(chips[shared:], most))
+        vectors = [outputs[0] for outputs in found]
+        if any(part.ndim != 2 or part.shape[1] != self.dimension for part in vectors):
+            raise ModelError(
+                f"The model {self.spec.name} gives other vectors than it should: is it the file of another model?"
+            )
+        if mirrored:
+            vectors = [part[: len(part) // 2] + part[len(part) // 2 :] for part in vectors]
+        return np.concatenate(vectors) if vectors else np.empty((0, self.dimension), np.float32)
 
-    def _run(self, chips: npt.NDArray[Any]) -> FloatArray:
-        return self._session.run({self._input: self.prepare(chips)})[0]
+    def _inputs(self, chips: npt.NDArray[Any], mirrored: bool) -> dict[str, npt.NDArray[Any]]:
+        return {self._input: self.prepare(np.concatenate([chips, _mirrored(chips)]) if mirrored else chips)}
 
 
 def _split(chips: npt.NDArray[Any], most: int) -> Iterator[npt.NDArray[Any]]:
