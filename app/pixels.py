@@ -80,7 +80,8 @@ def read_facts(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> PictureFacts:
     with _opened(file) as picture:
         check_size(picture.width, picture.height, max_pixels)
         exif = picture.getexif()
-        turned = exif.get(_ORIENTATION) in (5, 6, 7, 8)
+        # of a TIFF file Pillow gives the size after turning, of all others that before
+        turned = exif.get(_ORIENTATION) in (5, 6, 7, 8) and picture.format != "TIFF"
         width, height = (picture.height, picture.width) if turned else (picture.width, picture.height)
         return PictureFacts(width, height, _taken_at(exif))
 

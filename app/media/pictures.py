@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import cast
 
+import cv2
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
@@ -15,6 +17,10 @@ from app.domain import Image
 
 MAX_ASPECT = 4
 """Pixels more oblong than this are a broken header, not a wish."""
+
+_PQ = 16
+"""Number of the transfer characteristics of SMPTE ST 2084, in which HDR10 and Dolby Vision are stored (ISO 23091-2)."""
+_WHITE = 203.0  # cd/m2 of a white sheet of paper (ITU-R BT.2408)
 
 
 class Orientation:
@@ -104,6 +110,8 @@ class PictureMaker:
             threads=1,  # a pool of threads per picture costs more than it saves
         )
         image: Image = converted.to_ndarray().astype(np.uint8, copy=False)
+        if frame.color_trc == _PQ:
+            image = np.asarray(cv2.LUT(image, _pq_to_srgb()), np.uint8)
         return np.ascontiguousarray(self._orientation_of(frame).apply(image))
 
     def _orientation_of(self, frame: VideoFrame) -> Orientation:
@@ -112,3 +120,19 @@ class PictureMaker:
             self._rotation = frame.rotation
             self._orientation = Orientation.of(frame)
         return self._orientation
+
+
+@cache
+def _pq_to_srgb() -> Image:
+    """For each value of an HDR picture the one of an ordinary picture: ``uint8`` (256,).
+
+    Without it such pictures are grey and flat. A table per channel is as much as finding faces needs; highlights are
+    rolled off instead of cut, and hues outside of the ordinary gamut stay a little pale. HLG needs nothing: it was made
+    to be shown as it is.
+    """
+    coded = (np.arange(256) / 255) ** (1 / 78.84375)
+    nits = 10_000 * (np.maximum(coded - 0.8359375, 0) / (18.8515625 - 18.6875 * coded)) ** (1 / 0.1593017578125)
+    light = nits / _WHITE
+    light = np.where(light < 0.75, light, 0.75 + 0.25 * (1 - np.exp(-(light - 0.75) / 0.25)))
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.round(np.clip(srgb, 0, 1) * 255).astype(np.uint8)

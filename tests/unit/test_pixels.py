@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from PIL import Image as PilImage
 from app.domain import Image
 from app.errors import MediaError, TooLargeError
 from app.pixels import decode_image
+from tests.stills import still
 
 
 def _file(picture: PilImage.Image, kind: str, **options: object) -> bytes:
@@ -49,6 +53,27 @@ def test_every_mode_becomes_rgb(mode: str, colour: object, expected: tuple[int, 
     assert decoded.shape == (3, 5, 3)
     assert decoded.dtype == np.uint8
     assert decoded[1, 2].tolist() == list(expected)
+
+
+def test_heic_is_read_like_the_others(astronaut: Image) -> None:
+    decoded = decode_image(still("heic", astronaut))
+    assert decoded.shape == astronaut.shape
+    assert np.abs(decoded.astype(int) - astronaut).mean() < 6
+    with pytest.raises(TooLargeError, match="512 x 512"):
+        decode_image(still("heic", astronaut), max_pixels=512 * 511)
+    data = still("heic", astronaut)
+    for spoilt in (data[: len(data) // 2], data[:30] + bytes(400) + data[430:]):
+        with pytest.raises(MediaError):
+            decode_image(spoilt)
+
+
+def test_heic_is_learned_only_when_it_is_needed() -> None:
+    script = "import sys, app.pixels as p; p.decode_image(open(sys.argv[1], 'rb').read()); print('pillow_heif' in sys.modules)"
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    found = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
 
 
 def test_cmyk_becomes_rgb() -> None:
