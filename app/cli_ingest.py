@@ -16,7 +16,8 @@ from app.errors import AppError, NotFoundError
 from app.services.cluster import ClusterSummary, cluster_library
 from app.services.context import Context
 from app.services.folders import look_into
-from app.services.ingest import Submission, submit_file, submit_url
+from app.services.ingest import Submission, submit_file
+from app.services.ingest_links import submit_url
 from app.services.ingest_options import IngestOptions
 from app.services.jobs import get_job, run_job
 

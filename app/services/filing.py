@@ -131,9 +131,20 @@ def file_job(session: Session, kind: JobKind, video: Video, options: IngestOptio
     return Submission(video.id, job.id, interval=options.interval, sampling=options.sampling, title=video.title)
 
 
+def asked_for(options: IngestOptions) -> dict[str, Any]:
+    """What a job's or a batch's ``params`` keep of the options."""
+    asked: dict[str, Any] = {
+        "interval": options.interval,
+        "sampling": (options.sampling or Sampling.INTERVAL).value,
+    }
+    if options.webhook_url is not None and options.batch_id is None:
+        asked["webhook_url"] = options.webhook_url
+    return asked
+
+
 def add_job(session: Session, kind: JobKind, video_id: int, options: IngestOptions, **params: Any) -> Job:
     """Adds a job with what was asked for; announce it after the commit."""
-    asked = {"interval": options.interval, "sampling": (options.sampling or Sampling.INTERVAL).value, **params}
+    asked = {**asked_for(options), **params}
     job = job_rows.add(session, kind, video_id=video_id, batch_id=options.batch_id, params=asked)
     job.queue = QueueName.DOWNLOAD if kind is JobKind.FETCH_VIDEO else QueueName.VISION
     job.priority = options.chosen_priority

@@ -1,17 +1,14 @@
-"""Brings videos and pictures into the library: uploads, files of this machine and addresses."""
+"""Brings videos and pictures into the library: uploads and files of this machine. Links: ``ingest_links.py``."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from sqlalchemy.exc import IntegrityError
 
 from app.domain import JobKind, JobState, VideoOrigin
-from app.errors import AppError, InvalidInputError, NotFoundError
+from app.errors import InvalidInputError, NotFoundError
 from app.models import Video
 from app.services.context import Context
 from app.services.filing import (
@@ -25,16 +22,15 @@ from app.services.filing import (
 )
 from app.services.ingest_options import IngestOptions
 from app.services.inspection import Inspection, inspect_file
+from app.services.limits import check_library
 from app.services.local_files import FileMark, mark_of
 from app.services.uploads import UploadSink, begin_upload, hash_file
 from app.storage import jobs as job_rows
-from app.storage import sources as source_rows
 from app.storage import videos as video_rows
 from app.storage.blobs import Arrival, safe_file_name
 
 __all__ = ["Submission", "check_interval", "finish_upload", "submit_file"]
 
-MAX_URL_LENGTH = 4096
 NO_OPTIONS = IngestOptions()
 
 
@@ -109,7 +105,7 @@ def submit_file(
 
 def _submit_copy(context: Context, path: Path, options: IngestOptions) -> Submission:
     mark = mark_of(path)
-    sink = begin_upload(context, path.name, limited=False)
+    sink = begin_upload(context, path.name, limited=False, expected=mark.size)
     try:
         with path.open("rb") as source:
             while piece := source.read(1 << 20):
@@ -153,6 +149,7 @@ def _file_upload(
             _bring_back(known, arrival)
             return file_again(session, known, options, origin)
         found = found or inspect_file(context.settings, sink.path)  # it was known, and is deleted since
+        check_library(context, session, sink.size)  # once more: others came in meanwhile
         video = new_video(
             session, file_name=sink.file_name, sha256=sink.sha256, size=sink.size, origin=origin, found=found
         )
@@ -202,67 +199,3 @@ def _waits(context: Context, job_id: str) -> bool:
     with context.database.session() as session:
         job = job_rows.get(session, job_id)
         return job is not None and job.state == JobState.QUEUED
-
-
-def submit_url(context: Context, url: str, options: IngestOptions = NO_OPTIONS) -> Submission:
-    """Queues the download and processing of a video's address.
-
-    Args:
-        context: The context.
-        url: An http or https address of a video or of a page that shows one.
-        options: How it shall be looked at.
-
-    Raises:
-        InvalidInputError: The address is no http(s) address, or the interval is out of range.
-    """
-    address = check_url(url)
-    checked = checked_options(context, options)
-    with context.database.write() as session:
-        file_name = safe_file_name(unquote(Path(urlsplit(address).path).name) or "video")
-        video = Video(file_name=file_name, title=address[:500], origin=VideoOrigin.URL, source_url=address)
-        session.add(video)
-        session.flush()
-        source_rows.add(session, video.id, VideoOrigin.URL, address=address)
-        submission = file_job(session, JobKind.FETCH_VIDEO, video, checked)
-    context.queue.send(JobKind.FETCH_VIDEO, submission.job_id)
-    return submission
-
-
-def submit_urls(
-    context: Context, urls: Sequence[str], options: IngestOptions = NO_OPTIONS
-) -> tuple[str, list[Submission | AppError]]:
-    """Queues many addresses; a bad one does not spoil the others.
-
-    Returns:
-        The batch's id, and for each address in order its submission or what is wrong with it.
-
-    Raises:
-        InvalidInputError: There is no address at all.
-    """
-    if not urls:
-        raise InvalidInputError("Give at least one address.")
-    batch_id = job_rows.new_id()
-    results: list[Submission | AppError] = []
-    for url in urls:
-        try:
-            results.append(submit_url(context, url, replace(options, batch_id=batch_id)))
-        except AppError as error:
-            results.append(error)
-    return batch_id, results
-
-
-def check_url(url: str) -> str:
-    """The address without surrounding blanks.
-
-    Raises:
-        InvalidInputError: It is not an http(s) address of a host.
-    """
-    address = url.strip()
-    try:
-        parts = urlsplit(address)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    if not usable or len(address) > MAX_URL_LENGTH or any(c.isspace() or not c.isprintable() for c in address):
-        raise InvalidInputError("This is not a web address. It must begin with http:// or https://.")
-    return address

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app.domain import VideoOrigin
 from app.models import VideoSource, utc_now
+from app.storage.rows import batches
 
 
 def add(
@@ -48,6 +50,19 @@ def add(
             setattr(source, name, value)
     session.flush()
     return source
+
+
+def add_many(session: Session, origin: VideoOrigin, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Notes where new videos came from, many by one statement.
+
+    Args:
+        session: A writing session.
+        origin: In which way they came.
+        rows: Columns of :class:`app.models.VideoSource`, the same ones for each, ``video_id`` among them.
+    """
+    now = utc_now()
+    for part in batches(rows, 1000):
+        session.execute(insert(VideoSource), [{**row, "origin": origin, "created_at": now} for row in part])
 
 
 def for_video(session: Session, video_id: int) -> list[VideoSource]:

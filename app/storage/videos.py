@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from app.domain import VideoOrigin
 from app.models import Face, Job, Track, Video
-from app.storage.rows import own_video, run, serialize_findings
+from app.storage.rows import batches, own_video, run, serialize_findings
 
 
 def get(session: Session, video_id: int) -> Video | None:
@@ -53,3 +55,23 @@ def remove(session: Session, video_id: int) -> bool:
 def last_processed(session: Session) -> datetime | None:
     """When the work on a video last came to its end, or ``None``."""
     return session.scalar(select(func.max(Video.processed_at)))
+
+
+def add_links(session: Session, links: Sequence[tuple[str, str, str]]) -> list[int]:
+    """Adds videos that are still to be downloaded, many by one statement.
+
+    Args:
+        session: A writing session.
+        links: File name, title and address of each.
+
+    Returns:
+        Their ids, in order.
+    """
+    ids: list[int] = []
+    for part in batches(links, 1000):
+        rows = [
+            {"file_name": name, "title": title, "origin": VideoOrigin.URL, "source_url": address}
+            for name, title, address in part
+        ]
+        ids += session.scalars(insert(Video).returning(Video.id, sort_by_parameter_order=True), rows)
+    return ids

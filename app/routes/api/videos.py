@@ -24,7 +24,8 @@ from app.routes.schemas import (
 )
 from app.routes.uploads import receive_uploads
 from app.services.erase import delete_video
-from app.services.ingest import Submission, submit_url, submit_urls
+from app.services.ingest import Submission
+from app.services.ingest_links import submit_url, submit_urls
 from app.services.library import list_videos, video_detail, video_faces
 from app.storage.views.shapes import Page
 

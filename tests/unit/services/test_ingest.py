@@ -11,16 +11,13 @@ import pytest
 from sqlalchemy import update
 
 from app.domain import JobKind, JobState, VideoOrigin
-from app.errors import AppError, EmptyMediaError, InvalidInputError, NotFoundError, TooLargeError
+from app.errors import EmptyMediaError, InvalidInputError, NotFoundError, TooLargeError
 from app.models import Job
 from app.services.context import Context
 from app.services.ingest import (
     check_interval,
-    check_url,
     finish_upload,
     submit_file,
-    submit_url,
-    submit_urls,
 )
 from app.services.ingest_options import IngestOptions
 from app.services.jobs import get_job
@@ -126,29 +123,6 @@ def test_a_local_file_is_copied(context: Context, tmp_path: Path) -> None:
         submit_file(context, tmp_path / "nothing.mp4")
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["", "clip.mp4", "file:///etc/passwd", "ftp://host/a.mp4", "http://", "http://[::1", "http://host/a b", "https:/x"],
-)
-def test_what_is_no_web_address_is_refused(context: Context, url: str) -> None:
-    with pytest.raises(InvalidInputError, match="web address"):
-        submit_url(context, url)
-    assert _sent(context) == []
-
-
-def test_a_bad_address_does_not_spoil_the_others(context: Context) -> None:
-    batch_id, results = submit_urls(
-        context, ["https://example.org/a.mp4", "nonsense", " https://example.org/b%20c.mp4 "]
-    )
-    assert isinstance(results[1], AppError)
-    assert [kind for kind, _ in _sent(context)] == [JobKind.FETCH_VIDEO] * 2
-    good = results[2]
-    assert not isinstance(good, AppError)
-    assert get_job(context, good.job_id).batch_id == batch_id
-    with pytest.raises(InvalidInputError):
-        submit_urls(context, [])
-
-
 @pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf"), 3601])
 def test_an_interval_out_of_range_is_refused(context: Context, interval: float) -> None:
     with pytest.raises(InvalidInputError, match="interval"):
@@ -158,4 +132,3 @@ def test_an_interval_out_of_range_is_refused(context: Context, interval: float) 
 def test_an_interval_may_be_a_fraction_and_has_a_default(context: Context) -> None:
     assert check_interval(context, 0.25) == 0.25
     assert check_interval(context, None) == context.settings.frame_extraction_interval
-    assert check_url(" https://example.org/x ") == "https://example.org/x"
