@@ -29,6 +29,12 @@ class ConfigError(AppError):
     code = "invalid_configuration"
 
 
+class DatabaseAwayError(ConfigError):
+    """The database cannot be reached: its address is wrong, or it is away for a while."""
+
+    retryable = True
+
+
 class InvalidInputError(AppError):
     """The request or the command line is wrong; the caller can mend it."""
 

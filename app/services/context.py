@@ -71,6 +71,11 @@ class Context:
     leases: LeaseWatch = field(default_factory=LeaseWatch)
     stopping: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def has_workers(self) -> bool:
+        """True where workers take jobs; False where the program runs each job itself and nobody comes back to one."""
+        return not isinstance(self.queue, NoQueue)
+
 
 def build_context(settings: Settings, queue: JobQueue | None = None) -> Context:
     """Puts the parts together. Opens no connection and loads no model yet.

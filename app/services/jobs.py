@@ -5,46 +5,43 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from datetime import timedelta
-from enum import StrEnum
 
-from app.domain import JobKind
-from app.errors import AppError, JobCancelledError, JobLostError, NotFoundError, WorkerStoppingError
+from sqlalchemy.orm import Session
+
+from app.domain import JobKind, QueueName
+from app.errors import NotFoundError
 from app.models import Job, utc_now
+from app.services.attempts import attempt
 from app.services.cluster import cluster_library, request_clustering
 from app.services.context import Context
+from app.services.exports import export
 from app.services.fetch_video import fetch_video
+from app.services.job_log import log
 from app.services.job_run import LEASE_SECONDS, JobRun
+from app.services.outcomes import Outcome
 from app.services.owners import current_owner
 from app.services.process_video import process_video
+from app.services.queues import limit_of, wake_ready
 from app.storage import jobs as job_rows
 
+__all__ = ["HANDLERS", "Outcome", "cancel_job", "get_job", "recover_jobs", "run_job", "work"]
+
 logger = logging.getLogger(__name__)
-
-FORGOTTEN_SECONDS = 60.0  # a job that waits longer may have lost its message; a second message does no harm
-ANNOUNCED_AT_ONCE = 20  # of the oldest; the broker must not fill up with doubles of a long queue
-
-
-class Outcome(StrEnum):
-    """How an attempt ended."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    RELEASED = "released"  # given back because this worker stops
-    LOST = "lost"  # another attempt owns it, or it is gone
-    NOT_CLAIMED = "not_claimed"  # finished, cancelled or being worked on already
 
 
 def _process(context: Context, run: JobRun) -> None:
     process_video(context, run)
-    request_clustering(context)
+    if run.left is None:
+        request_clustering(context)
 
 
 def _fetch(context: Context, run: JobRun) -> None:
-    if fetch_video(context, run):
-        run.restart_progress()
+    """The job of a link downloads in one queue and looks in another, where the networks are."""
+    if run.queue is not QueueName.DOWNLOAD:
         _process(context, run)
+    elif fetch_video(context, run):
+        with context.database.write() as session:
+            run.hand_over(session, QueueName.VISION)
 
 
 def _cluster(context: Context, run: JobRun) -> None:
@@ -56,86 +53,89 @@ HANDLERS: dict[JobKind, Callable[[Context, JobRun], None]] = {
     JobKind.PROCESS_VIDEO: _process,
     JobKind.FETCH_VIDEO: _fetch,
     JobKind.CLUSTER: _cluster,
+    JobKind.EXPORT: export,
 }
 
 
+def work(context: Context, queue: QueueName) -> Outcome:
+    """Takes the job of a queue whose turn it is and works on it; wakes the next worker while more could begin.
+
+    Args:
+        context: The context.
+        queue: The queue.
+
+    Returns:
+        How the attempt ended; failures are stored in the job's row, not raised.
+    """
+    limit = limit_of(context.settings, queue)
+    with context.database.session() as session:
+        if not job_rows.can_start(session, queue, limit=limit):  # spares everybody a writing transaction
+            return Outcome.NOT_CLAIMED
+    with context.database.write() as session:
+        job = job_rows.claim_next(session, queue, current_owner(), LEASE_SECONDS, limit=limit)
+        if job is None or job.lease_token is None:
+            return Outcome.NOT_CLAIMED
+        _log_claim(session, job)
+        more = job_rows.can_start(session, queue, limit=limit)
+    if more and not context.stopping.is_set():
+        context.queue.wake(queue)
+    outcome = _run(context, job, job.lease_token)
+    wake_ready(context)
+    return outcome
+
+
 def run_job(context: Context, job_id: str) -> Outcome:
-    """Works on a job until it ends. Safe to call twice: the second call finds nothing to claim.
+    """Works on one certain job until it ends. Safe to call twice: the second call finds nothing to claim.
 
     Args:
         context: The context.
         job_id: The job.
 
     Returns:
-        How the attempt ended; failures are stored in the job's row, not raised.
+        How the last attempt ended; failures are stored in the job's row, not raised.
     """
-    with context.database.write() as session:
-        token = job_rows.claim(session, job_id, current_owner(), LEASE_SECONDS)
-        job = job_rows.get(session, job_id) if token else None
-    if token is None or job is None:
-        return Outcome.NOT_CLAIMED
-    started = time.perf_counter()
-    outcome = _attempt(context, job, token)
-    seconds = round(time.perf_counter() - started, 3)
-    logger.info("job ended", extra={"job_id": job_id, "outcome": outcome.value, "seconds": seconds})
+    outcome = Outcome.HANDED_OVER
+    while outcome is Outcome.HANDED_OVER:
+        with context.database.write() as session:
+            token = job_rows.claim(session, job_id, current_owner(), LEASE_SECONDS)
+            job = job_rows.get(session, job_id) if token else None
+            if job is not None:
+                _log_claim(session, job)
+        if token is None or job is None:
+            return Outcome.NOT_CLAIMED
+        outcome = _run(context, job, token)
+    wake_ready(context)
     return outcome
 
 
-def _attempt(context: Context, job: Job, token: str) -> Outcome:
-    try:
-        with JobRun(context, job, token) as run:
-            HANDLERS[JobKind(job.kind)](context, run)
-        with context.database.write() as session:
-            job_rows.succeed(session, job.id, token, note=run.note)
-    except JobLostError:
-        return Outcome.LOST
-    except JobCancelledError:
-        return Outcome.CANCELLED
-    except WorkerStoppingError:
-        return _release(context, job, token)
-    except AppError as error:
-        return _fail(context, job.id, token, error.code, error.message)
-    except Exception:  # the envelope of all work: whatever went wrong must end in the job's row
-        logger.exception("job failed", extra={"job_id": job.id})
-        return _fail(context, job.id, token, "internal_error", "Something went wrong here; the log has the details.")
-    return Outcome.SUCCEEDED
+def _log_claim(session: Session, job: Job) -> None:
+    host, _, number = current_owner().rpartition(":")[0].rpartition(":")
+    again = f", try {job.attempts}" if job.attempts > 1 else ""
+    log(session, job.id, f"Taken by worker {number} on {host}{again}.")
 
 
-def _release(context: Context, job: Job, token: str) -> Outcome:
-    try:
-        with context.database.write() as session:
-            job_rows.release(session, job.id, token)
-    except (JobLostError, JobCancelledError):
-        return Outcome.LOST
-    context.queue.send(JobKind(job.kind), job.id)
-    return Outcome.RELEASED
-
-
-def _fail(context: Context, job_id: str, token: str, code: str, message: str) -> Outcome:
-    try:
-        with context.database.write() as session:
-            job_rows.fail(session, job_id, token, code, message)
-    except (JobLostError, JobCancelledError):
-        return Outcome.LOST
-    return Outcome.FAILED
+def _run(context: Context, job: Job, token: str) -> Outcome:
+    started = time.perf_counter()
+    outcome = attempt(context, job, token, HANDLERS[JobKind(job.kind)])
+    seconds = round(time.perf_counter() - started, 3)
+    logger.info("attempt ended", extra={"job_id": job.id, "outcome": outcome.value, "seconds": seconds})
+    return outcome
 
 
 def recover_jobs(context: Context) -> list[str]:
-    """Queues again the jobs whose worker died, and announces waiting jobs whose message may be lost.
+    """Lets the jobs of workers that are gone wait again, and wakes every queue in which something could begin.
 
     Returns:
-        The ids of the jobs that were announced.
+        The ids of the jobs that were taken from their workers.
     """
     with context.database.write() as session:
         ids = job_rows.requeue_stale(session, utc_now(), lambda lease: context.leases.is_lost(*lease))
-        forgotten = job_rows.waiting(session, before=utc_now() - timedelta(seconds=FORGOTTEN_SECONDS))
-        ids += [job_id for job_id in forgotten[:ANNOUNCED_AT_ONCE] if job_id not in ids]
-        jobs = [job for job in (job_rows.get(session, job_id) for job_id in ids) if job is not None]
-    for job in jobs:
-        context.queue.send(JobKind(job.kind), job.id)
-    if jobs:
-        logger.info("jobs announced again", extra={"count": len(jobs)})
-    return [job.id for job in jobs]
+        for job_id in ids:
+            log(session, job_id, "Its worker is gone; the job goes on at its last checkpoint.", "warning")
+    if ids:
+        logger.warning("jobs taken from workers that are gone", extra={"count": len(ids)})
+    wake_ready(context)
+    return ids
 
 
 def get_job(context: Context, job_id: str) -> Job:

@@ -66,20 +66,32 @@ class LeaseWatch:
 
 
 class LeaseKeeper:
-    """Calls a function again and again in a thread of its own while the ``with`` block runs.
+    """Calls functions again and again in a thread of its own while the ``with`` block runs.
 
-    The function raises JobLostError or JobCancelledError when the lease is gone for good; that ends the calls and is
-    raised by :meth:`check`. Any other failure, such as a database that restarts, is logged and tried again.
+    They raise JobLostError, JobCancelledError or JobPausedError when the lease is gone for good; that ends the calls and
+    is raised by :meth:`check`. Any other failure, such as a database that restarts, is logged and tried again.
 
     Args:
         renew: Renews the lease once.
         every: Seconds between calls; well under the length of the lease.
         name: Name of the thread.
+        look: Looks, without writing, whether the lease is still there.
+        look_every: Seconds between looks.
     """
 
-    def __init__(self, renew: Callable[[], None], every: float, name: str) -> None:
+    def __init__(
+        self,
+        renew: Callable[[], None],
+        every: float,
+        name: str,
+        *,
+        look: Callable[[], None] | None = None,
+        look_every: float = 0.5,
+    ) -> None:
         self._renew = renew
         self._every = every
+        self._look = look
+        self._pause = every if look is None else min(look_every, every)
         self._stop = threading.Event()
         self._problem: AppError | None = None
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -100,16 +112,24 @@ class LeaseKeeper:
         Raises:
             JobLostError: The lease belongs to somebody else now.
             JobCancelledError: A person stopped the work.
+            JobPausedError: A person paused the work.
         """
         if self._problem is not None:
             raise self._problem
 
     def _work(self) -> None:
-        while not self._stop.wait(self._every):
+        renew_at = time.monotonic() + self._every
+        while not self._stop.wait(self._pause):
+            is_due = self._look is None or time.monotonic() >= renew_at
             try:
-                self._renew()
+                if is_due:
+                    renew_at = time.monotonic() + self._every
+                    self._renew()
+                elif self._look is not None:
+                    self._look()
             except (JobLostError, JobCancelledError, JobPausedError) as error:
                 self._problem = error
                 return
             except Exception:
-                logger.warning("lease not renewed", exc_info=True)
+                # a look that fails is repeated in a moment; the next renewal tells if it goes on
+                logger.log(logging.WARNING if is_due else logging.DEBUG, "lease not renewed", exc_info=True)

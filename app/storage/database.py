@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, 
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 
-from app.errors import ConfigError
+from app.errors import ConfigError, DatabaseAwayError, DiskFullError
 from app.storage import migrate
 
 BUSY_MILLISECONDS = 30_000
@@ -122,11 +122,13 @@ class Database:
         try:
             yield
         except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL":
+                raise DiskFullError from error
             # Only "no connection" becomes our own error: a statement means that there was one.
             if error.statement is not None:
                 raise
             reason = _without_password(str(error.orig).strip().splitlines()[0], self._url)
-            raise ConfigError(f"The database {self.label} cannot be opened: {reason}") from error
+            raise DatabaseAwayError(f"The database {self.label} cannot be opened: {reason}") from error
 
 
 def parse_url(url: str) -> URL:

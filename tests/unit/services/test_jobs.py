@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from app.domain import JobKind, JobState
+from app.domain import JobKind, JobState, QueueName
 from app.errors import JobCancelledError, JobLostError, NotFoundError
 from app.models import Job
 from app.services import jobs as jobs_module
@@ -74,7 +74,7 @@ def test_a_job_of_a_dead_process_is_queued_again(context: Context) -> None:
     assert recover_jobs(context) == [job_id]
     assert get_job(context, job_id).state == JobState.QUEUED
     assert isinstance(context.queue, RecordingQueue)
-    assert context.queue.sent[-1] == (JobKind.PROCESS_VIDEO, job_id)
+    assert context.queue.woken == [QueueName.VISION]
 
 
 def test_a_job_of_a_living_process_is_left_alone(context: Context) -> None:
