@@ -37,6 +37,8 @@ FILTERS = (
     formats.percent,
     formats.reasons,
     formats.job_line,
+    formats.clock_time,
+    formats.step_numbers,
 )
 
 
@@ -84,7 +86,13 @@ def _install_templates(app: Flask, settings: Settings) -> None:
     for function in FILTERS:
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.globals.update(
-        settings=settings, media_url=media_url, job_titles=formats.KINDS, states=formats.STATES
+        settings=settings,
+        media_url=media_url,
+        job_titles=formats.KINDS,
+        states=formats.STATES,
+        queue_titles=formats.QUEUES,
+        step_titles=formats.STEPS,
+        step_words=formats.STEP_STATES,
     )
 
     def common() -> dict[str, object]:

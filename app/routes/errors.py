@@ -21,6 +21,7 @@ from app.errors import (
     InvalidInputError,
     JobCancelledError,
     JobLostError,
+    JobPausedError,
     MediaError,
     MisusedKeyError,
     ModelError,
@@ -31,6 +32,7 @@ from app.errors import (
     UnauthorizedError,
     WorkerStoppingError,
 )
+from app.storage.disk import is_full
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ STATUS_OF: tuple[tuple[type[AppError], int], ...] = (
     (PackMismatchError, 409),
     (JobLostError, 409),
     (JobCancelledError, 409),
+    (JobPausedError, 409),
     (TooLargeError, 413),
     (MediaError, 422),
     (ForbiddenAddressError, 422),
@@ -144,5 +147,7 @@ def _on_http_error(error: HTTPException) -> Response:
 
 
 def _on_surprise(error: Exception) -> Response:
+    if is_full(error):
+        return _on_app_error(DiskFullError())
     logger.error("request failed unexpectedly", extra={"request_id": g.get("request_id")}, exc_info=error)
     return error_response(500, "internal_error", INTERNAL)

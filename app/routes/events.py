@@ -66,9 +66,11 @@ def event_stream(
         cursor = max([cursor, *(job.updated_at for job in found.jobs)])
         # only what the next look returns again has to be remembered
         told = {job.id: job.updated_at for job in found.jobs}
+        if found.many and lines:
+            lines.append(sse_event("jobs", {"many": True}))  # more than can be told one by one
         if (new_mark := mark_of(found.mark)) != mark:
             mark = new_mark
-            lines.append(_event("library", {"mark": mark, "videos": found.mark.videos, "people": found.mark.people}))
+            lines.append(sse_event("library", {"mark": mark, "videos": found.mark.videos, "people": found.mark.people}))
         if not lines and time.monotonic() - spoken >= heartbeat_seconds:
             lines.append(": still here\n\n")
         if lines:
@@ -92,9 +94,14 @@ def parse_event_id(text: str | None) -> datetime | None:
 def _job_events(found: Changes, told: dict[str, datetime]) -> Iterator[str]:
     for job in found.jobs:
         if told.get(job.id) != job.updated_at:
-            stamp = round(job.updated_at.timestamp() * 1_000_000)
-            yield f"id: {stamp}\n" + _event("job", JobOut.of(job).model_dump(mode="json"))
+            yield f"id: {stamp(job.updated_at)}\n" + sse_event("job", JobOut.of(job).model_dump(mode="json"))
 
 
-def _event(name: str, data: dict[str, object]) -> str:
+def stamp(moment: datetime) -> int:
+    """A moment as the id of an event: microseconds since 1970."""
+    return round(moment.timestamp() * 1_000_000)
+
+
+def sse_event(name: str, data: dict[str, object]) -> str:
+    """One event, its data as JSON on one line."""
     return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"

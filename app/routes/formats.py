@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from app.domain import JobKind, JobState, QualityReason
+from app.domain import JobKind, JobState, QualityReason, QueueName
+from app.services.library import Step
 from app.storage.views.shapes import JobRow
 
 REASONS = {
@@ -19,6 +20,7 @@ REASONS = {
 STATES = {
     JobState.QUEUED: "Waiting",
     JobState.RUNNING: "Running",
+    JobState.PAUSED: "Paused",
     JobState.SUCCEEDED: "Done",
     JobState.FAILED: "Failed",
     JobState.CANCELLED: "Cancelled",
@@ -30,13 +32,32 @@ STEPS = {
     "looking": "Looking for faces",
     "linking": "Following faces",
     "grouping": "Grouping people",
+    "writing": "Writing the file",
     "done": "Done",
 }
 LOADING = ("downloading", "fetching")  # counted in bytes
+COUNTED = {"looking": "frame", "writing": "face"}
 KINDS = {
     JobKind.FETCH_VIDEO: "Download and look for faces",
     JobKind.PROCESS_VIDEO: "Look for faces",
+    JobKind.SEGMENT: "Look for faces in a part",
     JobKind.CLUSTER: "Group all faces into people",
+    JobKind.EXPORT: "Export all faces",
+}
+LOOKING = (JobKind.FETCH_VIDEO, JobKind.PROCESS_VIDEO, JobKind.SEGMENT)  # find faces
+STEP_STATES = {
+    "done": "done",
+    "running": "at work",
+    "to_come": "to come",
+    "paused": "paused",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+QUEUES = {
+    QueueName.DOWNLOAD: "Downloads",
+    QueueName.VISION: "Looking for faces",
+    QueueName.CLUSTER: "Grouping",
+    QueueName.EXPORT: "Exports",
 }
 
 
@@ -102,6 +123,20 @@ def day(moment: datetime) -> str:
     return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
 
 
+def clock_time(moment: datetime) -> str:
+    """A moment of a log where JavaScript does not put it into the reader's own form: ``07:15:09``."""
+    return f"{moment.astimezone(UTC):%H:%M:%S}"
+
+
+def step_numbers(step: Step) -> str:
+    """How far a step is: ``12 of 40 frames``, ``5.0 MB of 20.0 MB``."""
+    done, total = step.done or 0.0, step.total or 0.0
+    if step.unit == "bytes":
+        return size(total) if done >= total else f"{size(done)} of {size(total)}"
+    noun = (step.unit or "units").removesuffix("s")
+    return plural(round(total), noun) if done >= total else f"{number(int(done))} of {plural(round(total), noun)}"
+
+
 def percent(fraction: float) -> str:
     """A share: ``42 %``."""
     return f"{fraction * 100:.0f} %"
@@ -116,14 +151,24 @@ def reasons(names: tuple[str, ...]) -> str:
 def job_line(job: JobRow) -> str:
     """What a job is doing, in one line; ``live.js`` shows the same text while it changes."""
     if job.state is not JobState.RUNNING:
-        return STEPS["waiting"] if job.state is JobState.QUEUED else STATES[job.state]
+        return _standing_line(job)
     parts = [STEPS.get(job.step, job.step.capitalize())]
     if job.step in LOADING and job.done:
         parts.append(f"{size(job.done)} of {size(job.total)}" if job.total else size(job.done))
-    elif job.step == "looking" and job.total:
-        parts.append(f"{number(int(job.done))} of {plural(round(job.total), 'frame')}")
-    if job.kind is not JobKind.CLUSTER and job.step not in LOADING:
+    elif job.step in COUNTED and job.total:
+        parts.append(f"{number(int(job.done))} of {plural(round(job.total), COUNTED[job.step])}")
+    if job.kind in LOOKING and job.step not in LOADING:
         parts.append(plural(job.faces_found, "face"))
     if job.seconds_left is not None and job.seconds_left >= 1:
         parts.append(f"about {duration(round(job.seconds_left))} left")
+    return " · ".join(parts)
+
+
+def _standing_line(job: JobRow) -> str:
+    """Of a job that does not run."""
+    if job.state is JobState.QUEUED and job.error:
+        return "Waiting for the next try"
+    parts = [STEPS["waiting"] if job.state is JobState.QUEUED else STATES[job.state]]
+    if job.state in (JobState.QUEUED, JobState.PAUSED) and job.step in COUNTED and job.total and job.done:
+        parts.append(f"{number(int(job.done))} of {plural(round(job.total), COUNTED[job.step])} done")
     return " · ".join(parts)

@@ -9,16 +9,16 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.errors import AppError
+from app.routes import job_pages
 from app.routes.api.bodies import read_options
 from app.routes.current import current_context
 from app.routes.errors import status_of
 from app.routes.events import mark_of
 from app.routes.uploads import receive_uploads
 from app.services import library
-from app.services.cluster import request_clustering
 from app.services.erase import delete_video
-from app.services.ingest import Submission, submit_urls
-from app.services.jobs import cancel_job
+from app.services.ingest import Submission
+from app.services.ingest_links import submit_urls
 from app.services.models.status import pack_status
 from app.services.people import rename_person
 from app.storage.views.people import PeopleFilter, PeopleOrder
@@ -27,7 +27,6 @@ from app.storage.views.shapes import Page
 PEOPLE_PER_PAGE = 60
 VIDEOS_PER_PAGE = 24
 APPEARANCES_PER_PAGE = 20
-JOBS_PER_PAGE = 30
 MAX_PAGE = 1_000_000
 Text = TypeVar("Text", bound=str)
 
@@ -42,7 +41,6 @@ def make_pages() -> Blueprint:
         ("/videos/<id:video_id>", video),
         ("/people", people),
         ("/people/<id:person_id>", person),
-        ("/jobs", jobs),
     ):
         pages.add_url_rule(rule, view_func=view, methods=["GET"])
     for rule, action in (
@@ -50,10 +48,9 @@ def make_pages() -> Blueprint:
         ("/add/urls", add_urls),
         ("/videos/<id:video_id>/delete", remove_video),
         ("/people/<id:person_id>/name", name_person),
-        ("/jobs/<job_id>/cancel", cancel),
-        ("/jobs/cluster", cluster),
     ):
         pages.add_url_rule(rule, view_func=action, methods=["POST"])
+    job_pages.register(pages)
     pages.context_processor(_live_mark)
     return pages
 
@@ -94,11 +91,6 @@ def person(person_id: int) -> str:
     return render_template("person.html", view=view)
 
 
-def jobs() -> str:
-    """What runs, waits, failed and ended."""
-    return render_template("jobs.html", view=library.jobs_view(current_context(), _page(JOBS_PER_PAGE)))
-
-
 def add_file() -> Response | tuple[str, int]:
     """Takes files from the form."""
     results = receive_uploads(read_options)
@@ -132,20 +124,6 @@ def name_person(person_id: int) -> Response:
     """Names a person."""
     rename_person(current_context(), person_id, request.form.get("name"))
     return redirect(url_for("pages.person", person_id=person_id), 303)
-
-
-def cancel(job_id: str) -> Response:
-    """Cancels a job."""
-    cancel_job(current_context(), job_id)
-    flash("The job is cancelled. What it had found so far stays.")
-    return redirect(url_for("pages.jobs"), 303)
-
-
-def cluster() -> Response:
-    """Groups all faces again."""
-    request_clustering(current_context())
-    flash("All faces are being grouped again. Names stay.")
-    return redirect(url_for("pages.jobs"), 303)
 
 
 def _after_adding(

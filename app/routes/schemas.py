@@ -151,6 +151,11 @@ class JobOut(BaseModel):
     error: ErrorOut | None
     note: str | None
     attempts: int
+    interruptions: int
+    queue: str
+    priority: int
+    batch_id: str | None
+    next_try_at: datetime | None
     created_at: datetime
     started_at: datetime | None
     updated_at: datetime

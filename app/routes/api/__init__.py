@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from app.routes.api import bodies, jobs, people, videos
+from app.routes.api import batches, bodies, exports, jobs, people, queues, uploads, videos
+from app.routes.idempotency import install_idempotency
 
 __all__ = ["bodies", "make_api"]
 
@@ -12,6 +13,7 @@ __all__ = ["bodies", "make_api"]
 def make_api() -> Blueprint:
     """The blueprint with all addresses."""
     api = Blueprint("api", __name__, url_prefix="/api")
-    for register in (videos.register, people.register, jobs.register):
-        register(api)
+    install_idempotency(api)
+    for part in (videos, uploads, people, jobs, batches, queues, exports):
+        part.register(api)
     return api

@@ -17,6 +17,7 @@ from app.services.library.jobs import (
     page_state,
     queues,
 )
+from app.services.library.jobs_page import SECTIONS, JobsPage, jobs_page
 from app.services.library.people import (
     Appearance,
     Cluster,
@@ -42,6 +43,7 @@ from app.services.library.videos import (
 from app.storage.views.shapes import LibraryMark
 
 __all__ = [
+    "SECTIONS",
     "Appearance",
     "BatchList",
     "Changes",
@@ -51,6 +53,7 @@ __all__ = [
     "Interval",
     "JobDetail",
     "JobList",
+    "JobsPage",
     "Lane",
     "LibraryMark",
     "PageState",
@@ -66,6 +69,7 @@ __all__ = [
     "job",
     "job_detail",
     "job_log",
+    "jobs_page",
     "list_batches",
     "list_jobs",
     "list_people",

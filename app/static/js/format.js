@@ -28,21 +28,33 @@ const STEPS = {
   looking: "Looking for faces",
   linking: "Following faces",
   grouping: "Grouping people",
+  writing: "Writing the file",
   done: "Done",
 };
 
 const LOADING = ["downloading", "fetching"]; // counted in bytes
+const COUNTED = { looking: "frame", writing: "face" };
+const LOOKING = ["fetch_video", "process_video", "segment"]; // find faces
+const STATES = { succeeded: "Done", failed: "Failed", cancelled: "Cancelled", paused: "Paused", queued: STEPS.waiting };
 
 /** What a job is doing, in one line. */
 export function jobLine(job) {
-  if (job.status === "queued") return STEPS.waiting;
-  if (job.status !== "running") return { succeeded: "Done", failed: "Failed", cancelled: "Cancelled" }[job.status];
+  if (job.status !== "running") return standingLine(job);
   const parts = [STEPS[job.step] ?? job.step];
   if (LOADING.includes(job.step) && job.done) parts.push(job.total ? `${size(job.done)} of ${size(job.total)}` : size(job.done));
-  else if (job.step === "looking" && job.total) {
-    parts.push(`${Math.floor(job.done).toLocaleString("en")} of ${plural(Math.round(job.total), "frame")}`);
-  }
-  if (job.kind !== "cluster" && !LOADING.includes(job.step)) parts.push(plural(job.faces_found, "face"));
+  else if (job.step in COUNTED && job.total) parts.push(counted(job));
+  if (LOOKING.includes(job.kind) && !LOADING.includes(job.step)) parts.push(plural(job.faces_found, "face"));
   if (job.seconds_left >= 1) parts.push(`about ${duration(Math.round(job.seconds_left))} left`);
   return parts.join(" · ");
+}
+
+function standingLine(job) {
+  if (job.status === "queued" && job.error) return "Waiting for the next try";
+  const isOpen = job.status === "queued" || job.status === "paused";
+  const begun = isOpen && job.step in COUNTED && job.total && job.done;
+  return STATES[job.status] + (begun ? ` · ${counted(job)} done` : "");
+}
+
+function counted(job) {
+  return `${Math.floor(job.done).toLocaleString("en")} of ${plural(Math.round(job.total), COUNTED[job.step])}`;
 }

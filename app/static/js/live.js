@@ -27,6 +27,7 @@ export function startLive() {
     if (document.hidden || source) return;
     source = new EventSource(events);
     source.addEventListener("job", (event) => onJob(JSON.parse(event.data)));
+    source.addEventListener("jobs", refreshSoon); // more changed than is told one by one
     source.addEventListener("library", (event) => onLibrary(JSON.parse(event.data)));
   };
   // A browser allows few connections to one server, so pages in the background let go of theirs.
@@ -59,15 +60,17 @@ function onJob(job) {
   const shown = [...document.querySelectorAll(`[data-job="${CSS.escape(job.job_id)}"]`)];
   for (const element of shown) showProgress(element, job);
   const isNews = before
-    ? before.status !== job.status || before.faces_found !== job.faces_found || (before.step !== job.step && job.step === "grouping")
+    ? ["status", "step", "faces_found"].some((name) => before[name] !== job[name])
     : Date.parse(job.updated_at) > rendered - LATE;
-  if (isNews) refreshSoon();
+  const isTheOne = document.querySelector("[data-job-page]")?.dataset.jobPage === job.job_id; // its page shows every number
+  if (isNews || isTheOne) refreshSoon();
+  document.dispatchEvent(new CustomEvent("faces:job", { detail: job }));
 }
 
 function showProgress(element, job) {
   const bar = element.querySelector("progress");
-  bar.hidden = job.status === "queued";
-  if (job.progress !== null && job.status === "running") bar.value = job.progress;
+  bar.hidden = job.status === "queued" && !job.done;
+  if (job.progress !== null && job.status !== "succeeded") bar.value = job.progress;
   else if (job.status === "running") bar.removeAttribute("value");
   element.querySelector("[data-job-line]").textContent = jobLine(job);
 }

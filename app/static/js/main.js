@@ -1,4 +1,5 @@
 /** Starts what the page needs. Every module looks for its own marks in the page and does nothing where there are none. */
+import { startJobs } from "./jobs.js";
 import { startLive } from "./live.js";
 import { startMedia } from "./media.js";
 import { startNames } from "./names.js";
@@ -9,4 +10,5 @@ startSmallThings();
 startNames();
 startMedia();
 startUploads();
+startJobs();
 startLive();

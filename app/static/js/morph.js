@@ -16,10 +16,11 @@ export function morph(old, fresh) {
   morphChildren(old, fresh);
 }
 
-/** What a person is at work with stays as it is: a field with the focus, a player that took the place of a picture. */
+/** What a person is at work with stays as it is: a field with the focus, a player in the place of a picture, an open log. */
 function isBusy(node) {
   if (node.nodeType !== Node.ELEMENT_NODE) return false;
   if (node.matches("[data-stage]") && node.querySelector("video")) return true;
+  if (node.matches("[data-log-lines]") && node.querySelector(".log-lines")) return true;
   return node === document.activeElement && node.matches("input, textarea, select");
 }
 

@@ -29,6 +29,11 @@ export function localiseTimes(root) {
     element.textContent = format.format(new Date(element.dateTime));
     element.removeAttribute("data-time");
   }
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+  for (const element of root.querySelectorAll("time[data-clock]")) {
+    element.textContent = clock.format(new Date(element.dateTime));
+    element.removeAttribute("data-clock");
+  }
 }
 
 /** Says something for a moment. */

@@ -20,7 +20,7 @@ _FINAL = tuple(state for state in JobState if state.is_final)
 def counts_of(session: Session, batch_id: str) -> dict[JobState, int]:
     """How many jobs of a batch are in each state."""
     query = select(Job.state, func.count()).where(Job.batch_id == batch_id, IS_WHOLE).group_by(Job.state)
-    return all_states(session.execute(query).tuples())
+    return all_states(session.execute(query))
 
 
 def batch(session: Session, batch_id: str) -> BatchRow | None:
@@ -54,7 +54,7 @@ def batches(
 def titles(session: Session, batch_ids: Sequence[str]) -> dict[str, str]:
     """Titles of batches."""
     query = select(Batch.id, Batch.title).where(Batch.id.in_(batch_ids))
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def queue_settings(session: Session) -> dict[QueueName, Queue]:
@@ -69,7 +69,7 @@ def queue_counts(session: Session) -> dict[QueueName, dict[JobState, int]]:
     at_work = or_(Job.state == JobState.QUEUED, Job.lease_token.is_not(None))
     query = select(Job.queue, Job.state, func.count()).where(Job.state.in_(states), at_work)
     found: dict[QueueName, dict[JobState, int]] = {name: dict.fromkeys(states, 0) for name in QueueName}
-    for queue, state, number in session.execute(query.group_by(Job.queue, Job.state)).tuples():
+    for queue, state, number in session.execute(query.group_by(Job.queue, Job.state)):
         found[QueueName(queue)][JobState(state)] = number
     return found
 

@@ -95,7 +95,7 @@ def count(session: Session, wanted: JobFilter) -> int:
 def counts(session: Session, wanted: JobFilter) -> dict[JobState, int]:
     """How many jobs are in which state, the filter's own states aside; only states that occur."""
     query = _filtered(select(Job.state, func.count(Job.id)), wanted, with_states=False).group_by(Job.state)
-    return {JobState(state): found for state, found in session.execute(query).tuples()}
+    return {JobState(state): found for state, found in session.execute(query)}
 
 
 def _order(order: JobOrder) -> list[ColumnElement[Any]]:

@@ -24,7 +24,7 @@ def job(session: Session, job_id: str) -> JobRow | None:
 
 def count_jobs(session: Session) -> dict[JobState, int]:
     """How many jobs are in each state; states without jobs are there with 0."""
-    return all_states(session.execute(select(Job.state, func.count()).where(IS_WHOLE).group_by(Job.state)).tuples())
+    return all_states(session.execute(select(Job.state, func.count()).where(IS_WHOLE).group_by(Job.state)))
 
 
 def count_active(session: Session) -> int:
@@ -35,7 +35,7 @@ def count_active(session: Session) -> int:
 def parts(session: Session, job_id: str) -> Parts | None:
     """The segments of a job; ``None`` where it has none."""
     query = select(Job.state, func.count()).where(Job.parent_id == job_id).group_by(Job.state)
-    counts = {JobState(state): count for state, count in session.execute(query).tuples()}
+    counts = {JobState(state): count for state, count in session.execute(query)}
     return Parts(sum(counts.values()), counts) if counts else None
 
 
@@ -82,7 +82,7 @@ def select_jobs() -> Select[*tuple[Any, ...]]:
 
 def rows(session: Session, statement: Select[*tuple[Any, ...]]) -> list[JobRow]:
     """What a statement of :func:`select_jobs` finds."""
-    return [_row(*found) for found in session.execute(statement).tuples()]
+    return [_row(*found) for found in session.execute(statement)]
 
 
 def all_states(counted: Iterable[tuple[JobState, int]]) -> dict[JobState, int]:

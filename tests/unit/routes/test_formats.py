@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from app.domain import JobKind, JobState, QualityReason
+from app.domain import JobKind, JobState, QualityReason, QueueName
 from app.routes import formats
 from app.storage.views.shapes import JobRow
 
@@ -92,6 +92,7 @@ def test_every_reason_state_kind_has_words() -> None:
     assert set(formats.REASONS) == set(QualityReason)
     assert set(formats.STATES) == set(JobState)
     assert set(formats.KINDS) == set(JobKind)
+    assert set(formats.QUEUES) == set(QueueName)
     assert formats.reasons(("small", "something_new")) == "too small, something new"
 
 
@@ -117,6 +118,14 @@ def make_job(**values: object) -> JobRow:
         "started_at": NOW,
         "updated_at": NOW,
         "finished_at": None,
+        "queue": QueueName.VISION,
+        "priority": 0,
+        "batch_id": None,
+        "parent_id": None,
+        "next_try_at": None,
+        "interruptions": 0,
+        "next_sample": 0,
+        "size_bytes": None,
     }
     return JobRow(**{**base, **values})
 
@@ -126,7 +135,19 @@ def make_job(**values: object) -> JobRow:
     [
         pytest.param({}, "Looking for faces · 12 of 40 frames · 1 face · about 7 s left", id="looking"),
         pytest.param({"total": None, "seconds_left": None}, "Looking for faces · 1 face", id="end-unknown"),
-        pytest.param({"state": JobState.QUEUED}, "Waiting for a worker", id="queued"),
+        pytest.param({"state": JobState.QUEUED, "step": "waiting"}, "Waiting for a worker", id="queued"),
+        pytest.param(
+            {"state": JobState.QUEUED}, "Waiting for a worker · 12 of 40 frames done", id="queued-from-its-checkpoint"
+        ),
+        pytest.param({"state": JobState.PAUSED}, "Paused · 12 of 40 frames done", id="paused"),
+        pytest.param(
+            {"state": JobState.QUEUED, "error": "The site has a problem."}, "Waiting for the next try", id="next-try"
+        ),
+        pytest.param(
+            {"kind": JobKind.EXPORT, "step": "writing", "seconds_left": None},
+            "Writing the file · 12 of 40 faces",
+            id="export",
+        ),
         pytest.param({"state": JobState.FAILED}, "Failed", id="failed"),
         pytest.param(
             {"step": "downloading", "done": 5e6, "total": 2e7, "seconds_left": None},

@@ -10,6 +10,7 @@ from app.errors import NotFoundError
 from app.services import library as views
 from app.services.context import Context
 from app.services.library.timeline import Interval, best_moments, on_screen, total_seconds
+from app.storage.views.job_lists import JobFilter
 from app.storage.views.shapes import Page, TrackRow
 from tests.library import Library, ago, make_context
 
@@ -190,17 +191,24 @@ def test_clusters(context: Context, library: Library) -> None:
     assert len(view.clusters[0].faces) == 2
 
 
-def test_jobs_view(context: Context, library: Library) -> None:
+def test_jobs_page(context: Context, library: Library) -> None:
     waiting = [library.job(created_at=ago(minutes=number)) for number in (1, 3)]
     library.job(state=JobState.RUNNING)
     library.job(state=JobState.FAILED)
     library.job(state=JobState.SUCCEEDED)
     library.job(state=JobState.CANCELLED)
-    view = views.jobs_view(context, Page(1, 1))
-    assert [job.id for job in view.waiting] == waiting[::-1], "the next one stands first"
-    assert (len(view.running), len(view.failed), len(view.ended)) == (1, 1, 1)
-    assert view.pages == 2
-    assert view.counts[JobState.QUEUED] == 2
+    whole = library.job(state=JobState.PAUSED)
+    library.job(parent_id=whole)
+    view = views.jobs_page(context, JobFilter())
+    assert [(section.name, section.count, len(section.jobs)) for section in view.sections] == [
+        ("running", 1, 1),
+        ("waiting", 2, 2),
+        ("paused", 1, 1),
+        ("failed", 1, 1),
+        ("done", 2, 2),
+    ]
+    assert [job.id for job in view.sections[1].jobs] == waiting[::-1], "whose turn comes first"
+    assert [section.name for section in views.jobs_page(context, JobFilter(), only="failed").sections] == ["failed"]
 
 
 @pytest.mark.parametrize("ask", [views.video_detail, views.video_row], ids=["detail", "row"])
