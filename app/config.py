@@ -194,6 +194,11 @@ class Settings(BaseModel):
         return self.max_video_size_mb * 1_000_000
 
     @property
+    def max_library_bytes(self) -> int | None:
+        """What all videos together may take, in bytes; ``None`` for no limit."""
+        return round(self.max_library_gb * 1e9) or None
+
+    @property
     def max_download_bytes(self) -> int:
         """Largest download in bytes."""
         return self.max_download_size_mb * 1_000_000

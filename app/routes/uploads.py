@@ -10,7 +10,7 @@ from flask import Flask, Request, current_app, request
 from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import FormDataParser
 
-from app.errors import AppError, ConflictError, InvalidInputError, MediaError, TooLargeError
+from app.errors import AppError, ConflictError, DiskFullError, InvalidInputError, MediaError, TooLargeError
 from app.routes.current import current_context
 from app.services.ingest import Submission, finish_upload
 from app.services.ingest_options import IngestOptions
@@ -27,23 +27,28 @@ MAX_THROWN_AWAY = 256_000_000
 
 
 class UploadPart:
-    """One file part; looks like a file to the parser."""
+    """One file part; looks like a file to the parser.
 
-    def __init__(self, sink: UploadSink, file_name: str) -> None:
+    Attributes:
+        sink: Where its bytes go; ``None`` where there was no room from the beginning.
+        error: Why it was refused.
+    """
+
+    def __init__(self, sink: UploadSink | None, file_name: str, error: AppError | None = None) -> None:
         self.sink = sink
         self.file_name = file_name
-        self.error: TooLargeError | None = None
+        self.error = error
         self._thrown_away = 0
 
     def write(self, data: bytes) -> int:
         """Hands bytes on; after the limit was passed they are dropped."""
-        if self.error is None:
+        if self.sink is not None and self.error is None:
             try:
                 return self.sink.write(data)
-            except TooLargeError as error:
+            except (TooLargeError, DiskFullError) as error:
                 self.error = error
         self._thrown_away += len(data)
-        if self._thrown_away > MAX_THROWN_AWAY:
+        if self.error is not None and self._thrown_away > MAX_THROWN_AWAY:
             raise self.error
         return len(data)
 
@@ -53,6 +58,13 @@ class UploadPart:
 
     def close(self) -> None:
         """The sink is closed by whoever files or discards it."""
+
+
+def _begin_part(file_name: str, expected: int | None) -> UploadPart:
+    try:
+        return UploadPart(begin_upload(current_context(), file_name, expected=expected), file_name)
+    except (TooLargeError, DiskFullError) as error:
+        return UploadPart(None, file_name, error)
 
 
 class UploadRequest(Request):
@@ -77,14 +89,15 @@ class UploadRequest(Request):
     ) -> IO[bytes]:
         if self.endpoint not in UPLOAD_ENDPOINTS:
             raise InvalidInputError("This address takes no files.")
-        part = UploadPart(begin_upload(current_context(), filename or "video"), filename or "video")
+        part = _begin_part(filename or "video", None if self.parts else total_content_length)
         self.parts.append(part)
         return cast("IO[bytes]", part)
 
     def discard_parts(self) -> None:
         """Deletes whatever was not filed, such as after a broken connection."""
         for part in self.parts:
-            part.sink.discard()
+            if part.sink is not None:
+                part.sink.discard()
 
 
 @dataclass(frozen=True)
@@ -134,10 +147,10 @@ def receive_uploads(read_options: Callable[[Mapping[str, str]], IngestOptions]) 
 
 def _file(item: FileStorage, options: IngestOptions) -> UploadResult:
     part = cast("UploadPart", item.stream)
-    if part.error is not None:
+    if part.sink is None or part.error is not None:
         return UploadResult(part.file_name, None, part.error)
     try:
         return UploadResult(part.file_name, finish_upload(current_context(), part.sink, options))
-    except (InvalidInputError, TooLargeError, MediaError, ConflictError) as error:
+    except (InvalidInputError, TooLargeError, DiskFullError, MediaError, ConflictError) as error:
         current_app.logger.info("upload refused", extra={"code": error.code})
         return UploadResult(part.file_name, None, error)

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from app.errors import (
     ChecksumError,
     ConflictError,
-    DiskFullError,
     GoneError,
     InvalidInputError,
     NotFoundError,
@@ -18,10 +17,10 @@ from app.errors import (
 from app.models import Upload, utc_now
 from app.services.context import Context
 from app.services.filing import checked_options
+from app.services.limits import Room
 from app.services.resumable.ending import REFUSALS, file_upload, pack_options, part_of
 from app.services.resumable.state import Chunk, UploadState, Wishes, awaits_filing, offset_of
 from app.storage import uploads as upload_rows
-from app.storage.disk import free_bytes
 from app.storage.jobs import new_id
 from app.storage.names import safe_file_name
 from app.storage.partial_files import PartialFile
@@ -48,7 +47,7 @@ def create_upload(context: Context, wishes: Wishes, size: int | None) -> UploadS
     file_name = safe_file_name(wishes.file_name)
     if size is not None:
         _check_size(context, file_name, size)
-    _check_room(context, size or 0)
+    Room(context, size)
     upload_id = new_id()
     row = Upload(id=upload_id, file_name=file_name, size=size, metadata_text=wishes.metadata_text)
     row.params = pack_options(wishes.options)
@@ -162,7 +161,6 @@ def _prepare(context: Context, row: Upload, part: PartialFile, chunk: Chunk) -> 
     room = (context.settings.max_video_bytes if row.size is None else row.size) - offset
     if chunk.length is not None and chunk.length > room:
         raise _too_much(context, row)
-    _check_room(context, chunk.length or 0)
     return room
 
 
@@ -172,12 +170,14 @@ def _write(context: Context, row: Upload, part: PartialFile, chunk: Chunk, room:
     if chunk.checksum is not None:
         _note(context, row.id, unverified_from=chunk.offset)
     arrived, good = 0, False
+    space = Room(context, chunk.offset + (chunk.length or 0), came=chunk.offset)
     try:
         for piece in part.append(chunk.pieces):
             arrived += len(piece)
             if arrived > room:
                 part.cut(chunk.offset)
                 raise _too_much(context, row)
+            space.came(chunk.offset + arrived)
             if chunk.checksum is not None:
                 chunk.checksum.state.update(piece)
         good = chunk.checksum is None or chunk.checksum.state.digest() == chunk.checksum.digest
@@ -225,9 +225,3 @@ def _note(context: Context, upload_id: str, **values: object) -> None:
 
 def _expiry(context: Context) -> datetime:
     return utc_now() + timedelta(hours=context.settings.upload_expire_hours)
-
-
-def _check_room(context: Context, size: int) -> None:
-    reserve = context.settings.min_free_disk_mb * 1_000_000
-    if free_bytes(context.blobs.temp.folder) < size + reserve:
-        raise DiskFullError

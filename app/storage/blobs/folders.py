@@ -36,9 +36,9 @@ class FolderStore(BlobStore):
             folder.mkdir(parents=True, exist_ok=True)
 
     @property
-    def folders(self) -> tuple[Path, ...]:
-        """Where the blobs lie."""
-        return tuple(self._areas.values())
+    def places(self) -> tuple[Path, ...]:
+        """See :attr:`BlobStore.places`."""
+        return (*super().places, *self._areas.values())
 
     def check(self) -> None:
         """See :meth:`BlobStore.check`."""

@@ -54,6 +54,11 @@ class BlobStore(ABC):
     def __init__(self, temp: TempFiles) -> None:
         self.temp = temp
 
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Folders of this machine that bytes are written to."""
+        return (self.temp.folder,)
+
     @abstractmethod
     def check(self) -> None:
         """Looks whether the store is there.

@@ -52,6 +52,19 @@ class TempFiles:
         with disk_full_said():
             return Path(tempfile.mkdtemp(prefix=PREFIX, dir=self.folder))
 
+    def folder_for(self, job_id: str) -> Path:
+        """The folder of a job, the same one at each try; made where it is missing. :meth:`clean` removes it by its age.
+
+        Raises:
+            InvalidInputError: This is no id.
+        """
+        if not re.fullmatch(r"[0-9a-f]{32}", job_id):
+            raise InvalidInputError("This is not the id of a job.")
+        folder = self.folder / f"{PREFIX}{job_id}"
+        with disk_full_said():
+            folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
     def resumable(self, upload_id: str) -> Path:
         """Where the bytes of an upload lie that may be gone on with later; :meth:`clean` leaves it alone.
 

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from app.domain import JobKind
 from app.routes.uploads import UploadPart
+from app.services import limits
 from app.services.context import Context
 from tests.library import Library, RecordingQueue
 from tests.videos import tiny_video
@@ -221,3 +222,13 @@ def test_without_javascript_problems_are_told_on_the_form(client: FlaskClient) -
     response = upload(client, (bytes(LIMIT + 1), "long.mp4"), path="/add/file")
     assert response.status_code == 413
     assert "long.mp4: The video is larger" in response.get_data(as_text=True)
+
+
+def test_a_full_disk_is_said_and_nothing_is_left(
+    client: FlaskClient, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "free_bytes", lambda _folder: 1_000_000)
+    response = client.post("/api/upload_video", data={"file": (io.BytesIO(b"x" * 300_000), "film.mp4")})
+    assert response.status_code == 507
+    assert response.get_json()["error"]["code"] == "disk_full"
+    assert temp_files(context) == []
