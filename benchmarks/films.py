@@ -60,7 +60,7 @@ def make(path: Path, *, size: tuple[int, int], rate: int, seconds: int, cycle: i
 
     part = path.with_name(f"part-{path.name}")
     make_video(part, frames=count, rate=rate, gop=rate * 2, size=size, options={"preset": "veryfast"}, paint=paint)
-    _repeat(part, path, -(-seconds // cycle), cycle)
+    repeat(part, path, -(-seconds // cycle), cycle)
     part.unlink()
     return path
 
@@ -99,7 +99,15 @@ def _hopper() -> Image:
         return np.asarray(picture.convert("RGB"))[:512]  # square, so that nobody is squeezed
 
 
-def _repeat(source: Path, target: Path, times: int, seconds: int) -> None:
+def repeat(source: Path, target: Path, times: int, seconds: int) -> None:
+    """Writes the packets of a film several times, one after the other, without encoding them again.
+
+    Args:
+        source: The film.
+        target: Where to.
+        times: How often.
+        seconds: Its length.
+    """
     with av.open(str(target), "w") as output:
         stream = None
         for number in range(times):

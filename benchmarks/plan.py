@@ -8,7 +8,7 @@ from typing import Self
 from benchmarks import engines, frames
 
 # In the order in which they are measured.
-PARTS = ("pipeline", "mtcnn", "dlib", "face_recognition", "deepface", "packs", "sizes", "memory", "images")
+PARTS = ("pipeline", "mtcnn", "dlib", "face_recognition", "deepface", "packs", "sizes", "sampling", "memory", "images")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Plan:
         sides: Sides of the square pictures in the table of sizes.
         side_batches: How many of them at once.
         side_seconds: Seconds for each detector in that table; what would take longer is skipped.
+        intervals: Seconds between samples in the comparison of ways of sampling.
+        known_repeats: How often its film of known appearances repeats.
         image_packs: Packs whose memory is measured over many pictures.
         images: Number of these pictures, in thousands.
     """
@@ -56,6 +58,8 @@ class Plan:
     sides: tuple[int, ...]
     side_batches: tuple[int, ...]
     side_seconds: float
+    intervals: tuple[float, ...]
+    known_repeats: int
     image_packs: tuple[str, ...]
     images: int
 
@@ -88,6 +92,8 @@ FULL = Plan(
     sides=(256, 512, 1024, 2048),
     side_batches=(1, 4, 16),
     side_seconds=420.0,
+    intervals=(0.5, 1.0, 2.0),
+    known_repeats=6,
     image_packs=("bundled", "yunet-mobilefacenet"),
     images=20_000,
 )
@@ -110,6 +116,8 @@ QUICK = Plan(
     sides=(64, 128),
     side_batches=(1, 2),
     side_seconds=20.0,
+    intervals=(2.0,),
+    known_repeats=1,
     image_packs=("bundled",),
     images=2_000,
 )

@@ -19,6 +19,8 @@ from benchmarks import (
     peers,
     pipeline,
     report,
+    sampling,
+    sampling_report,
     sizes,
     speed_report,
 )
@@ -64,6 +66,7 @@ class Session:
         self._films: list[Measured] | None = None
         self._peaks: dict[str, list[Peak]] | None = None
         self._speed = Speed()
+        self._sampled: list[sampling.Sampled] = []
         self._python: Path | PeerError | None = None
 
     def measure(self, part: str) -> None:
@@ -92,6 +95,7 @@ class Session:
         """
         charts = charts or {}
         parts = speed_report.sections(self._speed, charts.get("packs"))
+        parts += [sampling_report.section(self._sampled)] if self._sampled else []
         parts += report.time_sections(self._films, charts.get("pipeline")) if self._films else []
         return parts + (report.memory_sections(self._peaks) if self._peaks else [])
 
@@ -153,6 +157,15 @@ class Session:
             self._say,
         )
         self._speed = self._speed.adding(sizes=found)
+
+    def _measure_sampling(self) -> None:
+        engine = self._weights.engine("bundled")
+        film = self._work / "known.mp4"
+        truth = sampling.make_known_film(film, self._plan.known_repeats)
+        clips = sorted((shared_folder() / "data" / "clips").glob("*.mkv")) if self._plan.real else []
+        for interval in self._plan.intervals:
+            runs = self._plan.repetitions
+            self._sampled += sampling.measure(engine, film, truth, clips, interval, runs, self._say)
 
     def _measure_images(self) -> None:
         self._speed = self._speed.adding(memory=[self._look(pack) for pack in self._plan.image_packs])
