@@ -20,10 +20,16 @@ from pathlib import Path
 
 from app.config import PROJECT_ROOT, Settings
 from app.errors import ConfigError
+from app.services.blob_places import blob_places
+from app.storage.blobs import open_store
 from app.storage.database import Database
 from app.supervisor import Program, Supervisor
 
 WORKER_GRACE_SECONDS = 8.0
+WORKER_QUEUES = "vision,cluster,export"
+DOWNLOADER_QUEUES = "download,upkeep"
+# Made as they are needed. Settings and people limit the downloads; the rest is for the scheduler's tasks.
+DOWNLOADER_THREADS = 66
 
 
 def serve(settings: Settings) -> int:
@@ -37,12 +43,14 @@ def serve(settings: Settings) -> int:
 
     Raises:
         ConfigError: The data folder is in use, the address is taken, or the database cannot be opened.
+        StorageError: The store of videos and pictures is missing, closed to us or away.
     """
     with _lock_folder(settings.faaaaaces_data / "data") as note, _listen(settings.host, settings.port) as listener:
         url = _url(listener)
         note(f"process {os.getpid()}, {url}")
         _say("Bringing the database up to date ...")
         _upgrade(settings.database)
+        open_store(blob_places(settings)).check()
         _say("Starting web page, worker and scheduler ... (Ctrl-C stops them)")
         ready = f"\nFAAAAACES is ready: {url}\n"
         return Supervisor(programs(settings, listener), _say, PROJECT_ROOT, partial(_answers, listener), ready).run()
@@ -53,6 +61,7 @@ def programs(settings: Settings, listener: socket.socket) -> list[Program]:
 
     Workers use Celery's ``solo`` pool, one process each: a forked pool would copy a process in which ONNX Runtime
     has started threads, and processes in a pool outlive a killed parent; a pool of threads would share one interpreter.
+    Downloads wait for the network and not for Python, so threads of one process serve them and the scheduler's tasks.
 
     Args:
         settings: Number of workers, level of the log, place of the scheduler's file.
@@ -63,16 +72,19 @@ def programs(settings: Settings, listener: socket.socket) -> list[Program]:
     # Celery warns whoever runs it as root, which matters for pickled messages; ours are JSON.
     celery = ("-W", "ignore:::celery.platforms", "-m", "celery", "--quiet", "-A", "celery_worker")
     level = f"--loglevel={settings.log_level}"
-    worker = (*celery, "worker", "--pool=solo", "--without-gossip", "--without-mingle", level)
+    worker = (*celery, "worker", "--without-gossip", "--without-mingle", level)
+    looking = (*worker, "--pool=solo", f"--queues={WORKER_QUEUES}")
+    loading = (*worker, "--pool=threads", f"--concurrency={DOWNLOADER_THREADS}", f"--queues={DOWNLOADER_QUEUES}")
     beat = (*celery, "beat", "--pidfile=", level)
     many = settings.worker_concurrency > 1
     names = [f"worker{number}" if many else "worker" for number in range(1, settings.worker_concurrency + 1)]
     return [
         Program("web", (sys.executable, *web), death_signal=signal.SIGQUIT, pass_fds=(fd,)),
         *(
-            Program(name, (sys.executable, *worker, f"--hostname={name}@%h"), grace=WORKER_GRACE_SECONDS)
+            Program(name, (sys.executable, *looking, f"--hostname={name}@%h"), grace=WORKER_GRACE_SECONDS)
             for name in names
         ),
+        Program("downloader", (sys.executable, *loading, "--hostname=downloader@%h"), grace=WORKER_GRACE_SECONDS),
         Program("beat", (sys.executable, *beat)),
     ]
 

@@ -19,6 +19,7 @@ from app.services import library
 from app.services.erase import delete_video
 from app.services.ingest import Submission
 from app.services.ingest_links import submit_urls
+from app.services.limits import disk_state
 from app.services.models.status import pack_status
 from app.services.people import rename_person
 from app.storage.views.people import PeopleFilter, PeopleOrder
@@ -58,7 +59,7 @@ def make_pages() -> Blueprint:
 def dashboard() -> str:
     """Totals, newest videos, people, failures, and which networks are used where that needs a word."""
     context = current_context()
-    return render_template("dashboard.html", view=library.dashboard(context), networks=pack_status(context))
+    return render_template("dashboard.html", view=library.dashboard(context), networks=pack_status(context), disk=disk_state(context))
 
 
 def add() -> str:

@@ -10,10 +10,11 @@ from typing import Protocol
 
 from app.config import Settings
 from app.domain import JobKind, QueueName
+from app.services.blob_places import blob_places
 from app.services.leases import LeaseWatch
 from app.services.models.engines import EngineSource
 from app.services.webhook_messages import file_messages
-from app.storage.blobs import BlobPlaces, BlobStore, open_store
+from app.storage.blobs import BlobStore, open_store
 from app.storage.database import Database
 from app.vision import FaceEngine
 
@@ -95,21 +96,4 @@ def build_context(settings: Settings, queue: JobQueue | None = None) -> Context:
         blobs=open_store(blob_places(settings)),
         engine=EngineSource(settings, database),
         queue=queue or NoQueue(),
-    )
-
-
-def blob_places(settings: Settings) -> BlobPlaces:
-    """Where the settings say that videos, pictures and exports are kept."""
-    return BlobPlaces(
-        uploads=settings.upload_folder,
-        faces=settings.faces_folder,
-        exports=settings.faaaaaces_data / "data" / "exports",
-        temp=settings.temp_folder,
-        address=settings.blob_store,
-        endpoint=settings.blob_store_endpoint,
-        key_id=settings.aws_access_key_id,
-        secret=settings.aws_secret_access_key,
-        token=settings.aws_session_token,
-        region=settings.aws_default_region,
-        cache_bytes=settings.blob_cache_mb * 1_000_000,
     )

@@ -213,11 +213,7 @@ class S3Store(BlobStore):
         return super().clean_temp(max_age_seconds) + self._copies.clean(max_age_seconds)
 
     def abort_uploads(self, before: float) -> int:
-        """Ends uploads in parts that were begun before a moment (seconds since 1970) and never ended; they cost space unseen.
-
-        Returns:
-            How many.
-        """
+        """See :meth:`BlobStore.abort_uploads`: a killed process leaves parts that cost space unseen."""
         with said_plainly(NO_BUCKET):
             found = self._files.call_s3("list_multipart_uploads", Bucket=self._bucket.name, Prefix=self._root())
             old = [one for one in found.get("Uploads", []) if one["Initiated"].timestamp() < before]

@@ -199,6 +199,14 @@ class BlobStore(ABC):
         for key, data in blobs:
             self.write(key, data, durable=durable)
 
+    def abort_uploads(self, before: float) -> int:
+        """Ends uploads to the store that were begun before a moment (seconds since 1970) and cut off.
+
+        Returns:
+            How many.
+        """
+        return 0
+
     def new_temp(self, suffix: str = "") -> Path:
         """See :meth:`TempFiles.new`."""
         return self.temp.new(suffix)
