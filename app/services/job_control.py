@@ -11,6 +11,7 @@ from app.errors import ConflictError, InvalidInputError, NotFoundError
 from app.models import Job
 from app.services.context import Context
 from app.services.job_log import log
+from app.services.queues import wake_ready
 from app.storage import batches as batch_rows
 from app.storage import jobs as job_rows
 
@@ -111,7 +112,7 @@ def resume_queue(context: Context, queue: QueueName) -> None:
     """Lets jobs of a queue begin again."""
     with context.database.write() as session:
         job_rows.set_paused(session, queue, False)
-    context.queue.wake(queue)
+    wake_ready(context, [queue])
 
 
 def set_concurrency(context: Context, queue: QueueName, concurrency: int | None) -> None:
@@ -124,7 +125,7 @@ def set_concurrency(context: Context, queue: QueueName, concurrency: int | None)
         raise InvalidInputError("At least one job at a time. To stop a queue, pause it.")
     with context.database.write() as session:
         job_rows.set_concurrency(session, queue, concurrency)
-    context.queue.wake(queue)
+    wake_ready(context, [queue])
 
 
 def _change(
@@ -138,7 +139,7 @@ def _change(
             log(session, job_id, message)
         elif job.state is not fine:
             raise ConflictError(_cannot(job, done))
-    _wake(context)
+    wake_ready(context)
 
 
 def _cannot(job: Job, done: str) -> str:
@@ -156,13 +157,5 @@ def _change_batch(context: Context, batch_id: str, change: BatchChange, message:
         changed = change(session, batch_id)
         for job_id in changed[:LOGGED_AT_ONCE]:
             log(session, job_id, message)
-    _wake(context)
+    wake_ready(context)
     return len(changed)
-
-
-def _wake(context: Context) -> None:
-    """Wakes the queues in which something waits now."""
-    with context.database.session() as session:
-        ready = [queue for queue in QueueName if job_rows.can_start(session, queue)]
-    for queue in ready:
-        context.queue.wake(queue)

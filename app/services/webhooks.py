@@ -39,6 +39,9 @@ def deliver_due(context: Context) -> int:
     arrived = 0
     until = time.monotonic() + ROUND_SECONDS
     while not context.stopping.is_set() and time.monotonic() < until:
+        with context.database.session() as session:
+            if not rows.is_due(session, utc_now()):
+                break
         with context.database.write() as session:
             delivery = rows.take_due(session, utc_now(), TAKEN_SECONDS)
         if delivery is None:
@@ -49,7 +52,9 @@ def deliver_due(context: Context) -> int:
 
 def deliver_soon(context: Context) -> None:
     """Sends what is due from a thread of its own: a receiver that is slow must not hold up the next job."""
-    if not _sending.locked():
+    with context.database.session() as session:
+        due = rows.is_due(session, utc_now())
+    if due and not _sending.locked():
         threading.Thread(target=_deliver_alone, args=(context,), name="webhooks", daemon=True).start()
 
 

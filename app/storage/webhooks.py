@@ -27,6 +27,11 @@ def add(session: Session, url: str, event: str, body: dict[str, Any], *, now: da
     session.add(WebhookDelivery(id=delivery_id, url=url, event=event, body=message, next_try_at=now, created_at=now))
 
 
+def is_due(session: Session, now: datetime) -> bool:
+    """Whether any message is due; spares everybody a writing transaction."""
+    return session.scalar(select(WebhookDelivery.id).where(WebhookDelivery.next_try_at <= now).limit(1)) is not None
+
+
 def take_due(session: Session, now: datetime, seconds: float) -> WebhookDelivery | None:
     """Takes the message that has waited longest; nobody else gets it for a while.
 

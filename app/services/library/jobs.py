@@ -10,6 +10,7 @@ from app.errors import NotFoundError
 from app.services.context import Context
 from app.services.library import cursors
 from app.services.library.job_steps import Step, steps_of
+from app.services.queues import limit_of
 from app.storage.views import batches as batch_views
 from app.storage.views import job_lists
 from app.storage.views import jobs as job_views
@@ -199,19 +200,12 @@ def queues(context: Context) -> list[QueueRow]:
     """All queues, with what people set for them and what is in them."""
     with context.database.session() as session:
         changed, counts = batch_views.queue_settings(session), batch_views.queue_counts(session)
-    settings = context.settings
-    defaults: dict[QueueName, int | None] = {
-        QueueName.DOWNLOAD: settings.download_concurrency,
-        QueueName.VISION: None,  # as many as there are workers
-        QueueName.CLUSTER: settings.cluster_concurrency,
-        QueueName.EXPORT: settings.export_concurrency,
-    }
     found = []
     for name in QueueName:
         row = changed.get(name)
         chosen = row.concurrency if row is not None else None
         running, waiting = counts[name][JobState.RUNNING], counts[name][JobState.QUEUED]
-        limit = defaults[name] if chosen is None else chosen
+        limit = limit_of(context.settings, name) if chosen is None else chosen
         found.append(QueueRow(name, row is not None and row.paused, limit, chosen is None, running, waiting))
     return found
 
