@@ -1,4 +1,4 @@
-"""The Celery application. A message carries a job's id; the job's row is the truth."""
+"""The Celery application. A message says that there is work in a queue; which, the jobs' rows tell."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from kombu.entity import Exchange, Queue
 
 from app.config import Settings
+from app.domain import QueueName
+from app.tasks.embedded import embedded_url
 
-QUEUE_VISION = "vision"
+UPKEEP = "upkeep"  # the scheduler's tasks; never behind a long video
 RECOVER_SECONDS = 15.0
+DELIVER_SECONDS = 10.0
 CLEAN_SECONDS = 3600.0
 
 
@@ -23,13 +27,15 @@ def make_celery(settings: Settings) -> Celery:
     Returns:
         The application with its schedule. Tasks are added by ``app.tasks.jobs.register``.
     """
-    celery = Celery("faaaaaces", broker=settings.broker)
+    broker = embedded_url(settings.broker) if settings.uses_embedded_broker else settings.broker
+    celery = Celery("faaaaaces", broker=broker)
     celery.conf.update(
-        task_default_queue=QUEUE_VISION,
+        task_queues=[_queue(name) for name in (*QueueName, UPKEEP)],
+        task_default_queue=UPKEEP,
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
-        # A message is given back when its worker dies; brokers that cannot do that are covered by recover_jobs
+        # Acknowledged late, a busy worker does not hold a message that an idle one could have
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
@@ -47,25 +53,24 @@ def make_celery(settings: Settings) -> Celery:
     return celery
 
 
+def _queue(name: str) -> Queue:
+    return Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]
+
+
 def _transport_options(settings: Settings) -> dict[str, Any]:
-    if settings.uses_embedded_broker:
-        return {"connect_args": {"timeout": 30}}  # seconds to wait for another process's write
-    # Redis gives a message out again after this time; a job that still runs is then not claimed a second time
-    return {"visibility_timeout": 3600}
+    # Redis gives a message out again after this time; it only says once more that there is work
+    return {} if settings.uses_embedded_broker else {"visibility_timeout": 3600}
 
 
 def _schedule(settings: Settings) -> dict[str, Any]:
     return {
-        # Expires before the next one, so that sweeps do not pile up behind a long video
-        "recover": {
-            "task": "recover",
-            "schedule": RECOVER_SECONDS,
-            "options": {"expires": RECOVER_SECONDS},
-        },
-        "clean": {"task": "clean", "schedule": CLEAN_SECONDS, "options": {"expires": CLEAN_SECONDS}},
-        "cluster": {
-            "task": "cluster_periodically",
-            "schedule": settings.cluster_every_minutes * 60.0,
-            "options": {"expires": settings.cluster_every_minutes * 60.0},
-        },
+        "recover": _every(RECOVER_SECONDS, "recover"),
+        "deliver": _every(DELIVER_SECONDS, "deliver_webhooks"),
+        "clean": _every(CLEAN_SECONDS, "clean"),
+        "cluster": _every(settings.cluster_every_minutes * 60.0, "cluster_periodically"),
     }
+
+
+def _every(seconds: float, task: str) -> dict[str, Any]:
+    # Expires before the next one, so that they do not pile up while no worker is there
+    return {"task": task, "schedule": seconds, "options": {"expires": seconds}}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from celery import Celery
 
+from app.domain import QueueName
 from app.services.cluster import request_clustering_of_news
 from app.services.context import Context
 from app.services.housekeeping import clean_up
-from app.services.jobs import recover_jobs, run_job
+from app.services.jobs import recover_jobs, work
+from app.services.webhooks import deliver_due
 
 
 def register(celery: Celery, context: Context) -> None:
@@ -19,13 +21,17 @@ def register(celery: Celery, context: Context) -> None:
     """
     # shared=False: Celery would hand these, with this context in them, to every other application of the process
 
-    @celery.task(name="run_job", shared=False)  # type: ignore[untyped-decorator]
-    def _run_job(job_id: str) -> str:
-        return run_job(context, job_id).value
+    @celery.task(name="work", shared=False)  # type: ignore[untyped-decorator]
+    def _work(queue: str) -> str:
+        return work(context, QueueName(queue)).value
 
     @celery.task(name="recover", shared=False)  # type: ignore[untyped-decorator]
     def _recover() -> int:
         return len(recover_jobs(context))
+
+    @celery.task(name="deliver_webhooks", shared=False)  # type: ignore[untyped-decorator]
+    def _deliver_webhooks() -> int:
+        return deliver_due(context)
 
     @celery.task(name="clean", shared=False)  # type: ignore[untyped-decorator]
     def _clean() -> int:

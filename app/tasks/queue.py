@@ -1,30 +1,39 @@
-"""Announces jobs through Celery."""
+"""Wakes workers through Celery."""
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain import JobKind, QueueName
+from app.storage.jobs import QUEUE_OF
 
 logger = logging.getLogger(__name__)
 
 
 class CeleryQueue:
-    """The job queue of servers and workers."""
+    """The job queue of servers and workers.
+
+    A message only says that there is work in a queue, so one that waits is enough: whoever gets it takes the job whose
+    turn it is and sends the next message while more could begin. Ten thousand jobs need a handful of messages.
+    """
 
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
 
     def send(self, kind: JobKind, job_id: str) -> None:
-        """Sends the id. A broker that is away does not lose the job: recovery announces it later."""
-        try:
-            self._celery.send_task("run_job", args=[job_id])
-        except (BrokerError, SQLAlchemyError, OSError):
-            logger.warning("job not announced, recovery will do it", extra={"job_id": job_id, "kind": kind.value})
+        """Wakes the queue of a new job."""
+        self.wake(QUEUE_OF[kind])
 
     def wake(self, queue: QueueName, messages: int = 1) -> None:
-        """Recovery does it, until the tasks know of queues."""
+        """Sends a message unless one waits. A broker that is away loses no job: recovery wakes the queue later."""
+        try:
+            with self._celery.producer_or_acquire() as producer:
+                waiting = self._celery.amqp.queues[queue](producer.channel).queue_declare().message_count
+                for _ in range(messages - waiting):
+                    self._celery.send_task("work", args=[queue], queue=queue, producer=producer)
+        except (BrokerError, sqlite3.Error, OSError):
+            logger.warning("queue not woken, recovery will do it", extra={"queue": queue.value})

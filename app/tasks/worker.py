@@ -7,6 +7,7 @@ import threading
 
 from celery import Celery, signals
 
+from app.domain import QueueName
 from app.errors import AppError
 from app.services.context import Context
 from app.services.jobs import recover_jobs
@@ -26,9 +27,11 @@ def attach(celery: Celery, context: Context) -> None:
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
     def _on_ready(**_: object) -> None:
-        presence.start()
+        takes = set(celery.amqp.queues.consume_from)
+        presence.start({queue for queue in QueueName if queue in takes})
         recover_jobs(context)
-        threading.Thread(target=_warm_up, args=(context,), name="warm-up", daemon=True).start()
+        if QueueName.VISION in takes:
+            threading.Thread(target=_warm_up, args=(context,), name="warm-up", daemon=True).start()
 
     @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
     def _on_stopping(**_: object) -> None:

@@ -17,7 +17,7 @@ from app.config import Settings, load_settings
 from app.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("web", "worker", "beat")
+OURS = ("web", "worker", "downloader", "beat")
 GIVEN = {"APP_PASSWORD": "correct horse", "POSTGRES_PASSWORD": "secret1"}
 
 
@@ -45,7 +45,7 @@ def _environment(compose: dict[str, Any], given: dict[str, str]) -> dict[str, st
     return {name: _filled(str(value), given) for name, value in compose["services"]["web"]["environment"].items()}
 
 
-def test_it_has_the_five_services(compose: dict[str, Any]) -> None:
+def test_it_has_the_six_services(compose: dict[str, Any]) -> None:
     assert set(compose["services"]) == {*OURS, "redis", "postgres"}
 
 

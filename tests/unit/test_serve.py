@@ -66,7 +66,7 @@ def test_there_are_as_many_workers_as_asked_for(tmp_path: Path, count: int, name
     settings = Settings(faaaaaces_data=tmp_path, worker_concurrency=count)
     with serve._listen("127.0.0.1", 0) as listener:
         found = serve.programs(settings, listener)
-        assert [program.name for program in found] == ["web", *names, "beat"]
+        assert [program.name for program in found] == ["web", *names, "downloader", "beat"]
         assert found[0].pass_fds == (listener.fileno(),)
     assert {program.command[0] for program in found} == {sys.executable}
 

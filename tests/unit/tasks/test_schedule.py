@@ -33,7 +33,7 @@ def celery(settings: Settings) -> Celery:
 
 def test_every_entry_names_a_task_that_exists(celery: Celery) -> None:
     planned = {entry["task"] for entry in celery.conf.beat_schedule.values()}
-    assert planned == {"recover", "clean", "cluster_periodically"}
+    assert planned == {"recover", "deliver_webhooks", "clean", "cluster_periodically"}
     assert planned <= set(celery.tasks)
 
 
