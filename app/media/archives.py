@@ -6,13 +6,14 @@ joined to a folder, so a name such as ``../../etc/passwd`` reaches nothing.
 
 from __future__ import annotations
 
+import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from app.errors import EmptyMediaError, EncryptedMediaError, MediaError, TooLargeError
 from app.media.sniff import HEAD, is_archive, is_picture
@@ -118,3 +119,42 @@ def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[B
             yield cast("BinaryIO", file)
     except _FAILURES as error:
         raise MediaError("It is damaged inside the ZIP file.") from error
+
+
+class Writable(Protocol):
+    """Takes bytes one after the other."""
+
+    def write(self, data: bytes, /) -> int:
+        """Appends bytes."""
+
+
+def pack_files(target: Writable, files: Sequence[tuple[str, Path]]) -> None:
+    """Packs files into a ZIP file as they are. The same files give the same bytes, whatever their dates.
+
+    Args:
+        target: Takes the bytes; it need not seek, so it may as well only count or hash them.
+        files: Each one's name within the archive and where it lies.
+
+    Raises:
+        OSError: One of them cannot be read.
+    """
+    with zipfile.ZipFile(cast("BinaryIO", _Stream(target)), "w", zipfile.ZIP_STORED) as archive:
+        for name, path in files:
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (stat.S_IFREG | 0o644) << 16
+            with path.open("rb") as source, archive.open(info, "w", force_zip64=True) as member:
+                shutil.copyfileobj(source, member, 1 << 20)
+
+
+class _Stream:
+    """As much of a file as :mod:`zipfile` needs to write one front to back."""
+
+    def __init__(self, target: Writable) -> None:
+        self._target = target
+
+    def write(self, data: bytes) -> int:
+        self._target.write(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""

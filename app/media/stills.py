@@ -89,6 +89,11 @@ class FileStills:
     def __init__(self, files: Sequence[tuple[str, Path]]) -> None:
         self._files = files
 
+    @property
+    def count(self) -> int:
+        """How many files there are."""
+        return len(self._files)
+
     def files(self) -> Iterator[tuple[Still, bytes]]:
         """See :class:`StillSource`."""
         for place, (name, path) in enumerate(self._files):

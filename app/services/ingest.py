@@ -71,7 +71,7 @@ def finish_upload(
             submission = _file_upload(context, sink, found, checked, origin)
     finally:
         sink.discard()
-    _announce(context, submission)
+    announce(context, submission)
     return submission
 
 
@@ -131,7 +131,7 @@ def _submit_in_place(context: Context, path: Path, options: IngestOptions) -> Su
         except IntegrityError:  # the same bytes were filed by somebody else between our look and our write
             if last_try:
                 raise
-    _announce(context, submission)
+    announce(context, submission)
     return submission
 
 
@@ -190,7 +190,8 @@ def _is_known(context: Context, sha256: str) -> bool:
         return video_rows.by_sha256(session, sha256) is not None
 
 
-def _announce(context: Context, submission: Submission) -> None:
+def announce(context: Context, submission: Submission) -> None:
+    """Tells the queue of a submission's job, where that waits."""
     if not submission.duplicate or _waits(context, submission.job_id):
         context.queue.send(JobKind.PROCESS_VIDEO, submission.job_id)
 

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def _process(context: Context, run: JobRun) -> None:
-    process_video(context, run)
+    process_media(context, run)
     if run.left is None:
         request_clustering(context)
 

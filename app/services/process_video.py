@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 from sqlalchemy import update
@@ -26,9 +25,11 @@ from app.media.images import encode_jpeg
 from app.media.probe import probe
 from app.models import EmbeddingSpace, Face, Track, Video, utc_now
 from app.services.context import Context
+from app.services.inspection import probe_limits
 from app.services.job_run import JobRun
 from app.services.models.choose import pack_of_space
 from app.services.models.fetching import fetch_missing_weights
+from app.services.video_files import local_file
 from app.storage import faces as face_rows
 from app.storage import spaces as space_rows
 from app.storage import tracks as track_rows
@@ -61,28 +62,29 @@ def process_video(context: Context, run: JobRun) -> None:
         JobLostError: Another attempt took over.
         JobCancelledError: A person cancelled the job.
     """
-    video, path = _find_video(context, run)
+    video = _find_video(context, run)
     fetch_missing_weights(context, run)
     interval = float(run.params["interval"])
-    info = probe(path)
-    with FrameSampler(path, interval, start_sample=run.next_sample) as sampler:
-        _begin(context, run, video.id, info)  # while the decoder is already at work
-        run.report(step="looking", total=sampler.expected_samples)
-        for chunk in _chunks(sampler):
-            run.check()
-            _look_at_chunk(context, run, video, chunk)
-        warning = sampler.warning
+    with local_file(context, video) as path:
+        info = probe(path, probe_limits(context.settings))
+        with FrameSampler(path, interval, start_sample=run.next_sample) as sampler:
+            _begin(context, run, video.id, info)  # while the decoder is already at work
+            run.report(step="looking", total=sampler.expected_samples)
+            for chunk in _chunks(sampler):
+                run.check()
+                _look_at_chunk(context, run, video, chunk)
+            warning = sampler.warning
     run.report(step="linking")
     link_tracks(context, run, video.id)
     _finish(context, run, video.id, interval, warning)
 
 
-def _find_video(context: Context, run: JobRun) -> tuple[Video, Path]:
+def _find_video(context: Context, run: JobRun) -> Video:
     with context.database.session() as session:
         video = video_rows.get(session, run.video_id) if run.video_id is not None else None
-    if video is None or video.blob_key is None or not context.blobs.exists(video.blob_key):
-        raise NotFoundError("The video's file is no longer in the library. Add the video again.")
-    return video, context.blobs.path(video.blob_key)
+    if video is None:
+        raise NotFoundError("The video was deleted before it was looked at.")
+    return video
 
 
 def _begin(context: Context, run: JobRun, video_id: int, info: VideoInfo) -> None:

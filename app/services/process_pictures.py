@@ -1,0 +1,264 @@
+"""Looks at a set of pictures: each of them once, each face a track of its own.
+
+As with videos, work is committed chunk by chunk, cut by the numbers of the pictures, the checkpoint in the same
+transaction as the faces. Pictures have no time, so nobody is followed from one to the next: a face's ``sample`` is the
+number of its picture, and its ``timestamp`` is the same number.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.domain import Face as FoundFace
+from app.domain import Frame, Image
+from app.errors import AppError, EmptyMediaError, MediaError, NotFoundError, PackMismatchError, TooLargeError
+from app.media.images import encode_jpeg
+from app.media.stills import FileStills, Still, StillSource, list_stills, open_stills, read_still
+from app.models import EmbeddingSpace, Picture, Video, utc_now
+from app.services.context import Context
+from app.services.inspection import max_pixels
+from app.services.job_run import JobRun
+from app.services.local_files import FileMark, check_unchanged
+from app.services.models.choose import pack_of_space
+from app.services.models.fetching import fetch_missing_weights
+from app.services.pictures import still_row
+from app.services.process_video import CROP_SIDE, _observed, _Placed, _track_row, _write_thumbnail, crop_face
+from app.services.video_files import local_file
+from app.storage import faces as face_rows
+from app.storage import pictures as picture_rows
+from app.storage import spaces as space_rows
+from app.storage import tracks as track_rows
+from app.storage import videos as video_rows
+from app.vision import FaceEngine
+from app.vision.track import Tracker, TrackResult, TrackSettings
+
+logger = logging.getLogger(__name__)
+
+CHUNK_PICTURES = 8
+PIXELS_AT_ONCE = 24_000_000
+"""Pictures are shown to the engine together up to this many pixels, which take 72 MB."""
+NO_PIXELS = np.zeros((1, 1, 3), np.uint8)
+SHOWN_SIDE = 1600
+"""Browsers get a JPEG of at most this long side, also of kinds that they cannot show."""
+
+
+def process_pictures(context: Context, run: JobRun) -> None:
+    """Looks at the pictures of a job from its checkpoint on.
+
+    Args:
+        context: The context.
+        run: The attempt that owns the job.
+
+    Raises:
+        NotFoundError: The set or its file is gone.
+        MediaError: Not one picture can be read.
+        PackMismatchError: The settings ask for another pack than the library's.
+        ModelError: The networks are missing and cannot be fetched.
+        JobLostError: Another attempt took over.
+        JobCancelledError: A person cancelled the job.
+    """
+    with context.database.session() as session:
+        video = video_rows.get(session, run.video_id) if run.video_id is not None else None
+    if video is None:
+        raise NotFoundError("The pictures were deleted before they were looked at.")
+    fetch_missing_weights(context, run)
+    with _opened(context, video) as source:
+        if run.next_sample == 0:
+            _begin(context, run, video, source)
+        with context.database.session() as session:
+            total = picture_rows.count(session, video.id)
+        run.report(step="looking", total=total)
+        while chunk := _next_chunk(context, video.id, run.next_sample):
+            run.check()
+            _look_at_chunk(context, run, video, source, chunk)
+    run.report(step="linking")
+    while not _link(context, run, video.id):
+        run.check()
+    _finish(context, run, video.id)
+
+
+@contextmanager
+def _opened(context: Context, video: Video) -> Iterator[StillSource]:
+    """Where the pictures lie: in one file, or each by itself in a folder that is used in place."""
+    if video.blob_key is None and video.local_path is not None and Path(video.local_path).is_dir():
+        yield FileStills([])
+        return
+    with local_file(context, video) as path, open_stills(path, video.file_name) as source:
+        yield source
+
+
+def _begin(context: Context, run: JobRun, video: Video, source: StillSource) -> None:
+    """A first attempt lists the pictures, unless they lie in a folder, and starts from nothing."""
+    run.report(step="listing")
+    rows = None
+    if not isinstance(source, FileStills) or source.count:
+        listing = list_stills(source, max_pixels(context.settings), run.check)
+        rows = [still_row(still) for still in listing.stills]
+        if listing.left_out:
+            run.log(f"{listing.left_out} files are no pictures and were left out.")
+        if not rows:
+            raise EmptyMediaError("There is no picture in this file.")
+    with context.database.write() as session:
+        run.fence(session)
+        if rows is not None:
+            picture_rows.replace_all(session, video.id, rows)
+        video_rows.delete_findings(session, video.id)
+    context.blobs.delete_tree(f"faces/{video.id}")
+
+
+def _next_chunk(context: Context, video_id: int, first: int) -> Sequence[Picture]:
+    """The pictures up to the next multiple of a chunk's length, so that every attempt cuts alike."""
+    end = (first // CHUNK_PICTURES + 1) * CHUNK_PICTURES
+    with context.database.session() as session:
+        return picture_rows.of_video(session, video_id, first=first, limit=end - first)
+
+
+def _look_at_chunk(
+    context: Context, run: JobRun, video: Video, source: StillSource, pictures: Sequence[Picture]
+) -> None:
+    engine = context.engine()
+    try:
+        _look_with(engine, context, run, video, source, pictures)
+    except PackMismatchError:
+        # another process pinned a pack, or changed it, since the networks were chosen
+        other = context.engine()
+        if other.pack.space == engine.pack.space:
+            raise
+        _look_with(other, context, run, video, source, pictures)
+
+
+@dataclass
+class _Seen:
+    """What came of a chunk."""
+
+    faces: list[_Placed] = field(default_factory=list)
+    changes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+
+
+def _look_with(
+    engine: FaceEngine,
+    context: Context,
+    run: JobRun,
+    video: Video,
+    source: StillSource,
+    pictures: Sequence[Picture],
+) -> None:
+    seen = _Seen()
+    for group in _readable(context, video, source, pictures, seen):
+        run.check()
+        found = engine.analyse([frame.image for frame, _ in group])
+        _keep(context, video, group, found, seen)
+    with context.database.write() as session:
+        end = pictures[-1].number + 1
+        run.checkpoint(session, next_sample=end, done=end, new_faces=len(seen.faces))
+        if seen.faces:
+            space = space_rows.get_or_create(session, engine.pack.space, engine.pack.name, engine.pack.dimension)
+            face_rows.add_many(session, [one.row(space.id) for one in seen.faces])
+        picture_rows.change(session, seen.changes)
+        session.execute(update(Video).where(Video.id == video.id).values(thumbnail_key=video.thumbnail_key))
+
+
+def _readable(
+    context: Context, video: Video, source: StillSource, pictures: Sequence[Picture], seen: _Seen
+) -> Iterator[list[tuple[Frame, Picture]]]:
+    """Reads the pictures, a few at a time; of those that cannot be read the reason is noted."""
+    group: list[tuple[Frame, Picture]] = []
+    pixels = 0
+    for picture in pictures:
+        try:
+            image = _read(context, video, source, picture)
+        except (MediaError, TooLargeError) as error:
+            seen.changes.append((picture.id, {"error": error.message}))
+            continue
+        if group and pixels + image.shape[0] * image.shape[1] > PIXELS_AT_ONCE:
+            yield group
+            group, pixels = [], 0
+        group.append((Frame(picture.number, float(picture.number), image), picture))
+        pixels += image.shape[0] * image.shape[1]
+    if group:
+        yield group
+
+
+def _read(context: Context, video: Video, source: StillSource, picture: Picture) -> Image:
+    lies_alone = video.blob_key is None and picture.local_path is not None
+    path = Path(picture.local_path) if lies_alone and picture.local_path else None
+    if path is not None and picture.modified_ns is not None:
+        try:
+            check_unchanged(path, FileMark(picture.size_bytes or 0, picture.modified_ns), None)
+        except AppError as error:
+            raise MediaError(error.message) from error
+    still = Still(picture.file_name, picture.place, path)
+    return read_still(source, still, max_pixels(context.settings))
+
+
+def _keep(
+    context: Context,
+    video: Video,
+    group: Sequence[tuple[Frame, Picture]],
+    found: Sequence[list[FoundFace]],
+    seen: _Seen,
+) -> None:
+    """Writes crops and what browsers show; rows come later, in the transaction of the checkpoint."""
+    if video.thumbnail_key is None:
+        video.thumbnail_key = _write_thumbnail(context, video.id, [frame for frame, _ in group], list(found))
+    for (frame, picture), faces in zip(group, found, strict=True):
+        shown = f"thumbnails/{video.id}/{picture.number:08d}.jpg"
+        context.blobs.write(shown, encode_jpeg(frame.image, quality=85, max_side=SHOWN_SIDE), durable=False)
+        height, width = frame.image.shape[:2]
+        change = {"blob_key": shown, "width": width, "height": height, "error": None, "added_at": utc_now()}
+        seen.changes.append((picture.id, change))
+        place = Frame(frame.sample, frame.timestamp, NO_PIXELS)  # the picture itself need not wait for the others
+        for ordinal, face in enumerate(faces):
+            placed = _Placed(video.id, place, ordinal, face)
+            crop = encode_jpeg(crop_face(frame.image, face), max_side=CROP_SIDE)
+            context.blobs.write(placed.crop_key, crop, durable=False)
+            seen.faces.append(placed)
+
+
+def _link(context: Context, run: JobRun, video_id: int) -> bool:
+    """Returns False where the library changed its pack meanwhile: the tracks were of vectors that are gone."""
+    with context.database.session() as session:
+        space = space_rows.pinned(session)
+        results = list(_lone_tracks(context, session, video_id, space)) if space else []
+    with context.database.write() as session:
+        run.fence(session)
+        present = space_rows.hold(session)
+        if space is not None and (present is None or present.name != space.name):
+            return False
+        rows = [(_track_row(video_id, space.id, result), result.keys) for result in results] if space else []
+        track_rows.replace_for_video(session, video_id, rows)
+    return True
+
+
+def _lone_tracks(context: Context, session: Session, video_id: int, space: EmbeddingSpace) -> Iterator[TrackResult]:
+    settings = TrackSettings.for_distance(pack_of_space(context.settings, space).same_person_distance)
+    for face in face_rows.in_video(session, video_id):
+        if face.space_id == space.id:  # a change of pack leaves those behind that it could not measure anew
+            tracker = Tracker(settings)
+            tracker.add([_observed(face)])
+            yield from tracker.finish()
+
+
+def _finish(context: Context, run: JobRun, video_id: int) -> None:
+    with context.database.write() as session:
+        run.fence(session)
+        total = picture_rows.count(session, video_id)
+        broken = picture_rows.count(session, video_id, broken=True)
+        if broken == total:
+            raise MediaError("Not one of these pictures could be read.")
+        warning = f"{broken} of {total} pictures could not be read." if broken else None
+        session.execute(
+            update(Video)
+            .where(Video.id == video_id)
+            .values(frames_sampled=total - broken, warning=warning, processed_at=utc_now())
+        )
+    run.note = warning
