@@ -31,6 +31,7 @@ def test_a_real_engine_is_recorded_and_replayed(models_cache: Path, astronaut: I
 
 def test_what_was_done_side_by_side_is_replayed_so(models_cache: Path, astronaut: Image) -> None:
     engine = FaceEngine(get_pack("bundled"), models_cache, runtime=RuntimeOptions(threads=2))
+    engine.warm_up()
     with recorded() as recording:
         engine.analyse([astronaut] * 2)
         engine.analyse([astronaut] * 3)
