@@ -14,6 +14,7 @@ from app.models import Job, Video
 from app.services.context import Context
 from app.services.ingest_options import IngestOptions
 from app.services.inspection import Inspection
+from app.services.webhook_messages import check_webhook_url
 from app.storage import jobs as job_rows
 from app.storage import sources as source_rows
 
@@ -77,10 +78,14 @@ def checked_options(context: Context, options: IngestOptions) -> IngestOptions:
     """The options with everything filled in that the settings decide.
 
     Raises:
-        InvalidInputError: The interval is out of range.
+        InvalidInputError: The interval is out of range, or the address to be told is none.
     """
-    sampling = options.sampling or context.settings.sampling
-    return replace(options, interval=check_interval(context, options.interval), sampling=sampling)
+    return replace(
+        options,
+        interval=check_interval(context, options.interval),
+        sampling=options.sampling or context.settings.sampling,
+        webhook_url=check_webhook_url(options.webhook_url),
+    )
 
 
 def check_interval(context: Context, interval: float | None) -> float:
