@@ -20,7 +20,7 @@ from app.services.job_log import log
 from app.services.job_run import LEASE_SECONDS, JobRun
 from app.services.outcomes import Outcome
 from app.services.owners import current_owner
-from app.services.process_video import process_video
+from app.services.process_media import process_media
 from app.services.queues import limit_of, wake_ready
 from app.storage import jobs as job_rows
 
