@@ -54,16 +54,24 @@ class SampleDecoder:
         start_sample: Number of the first sample wanted.
         beginning: What :func:`app.media.decoding.read_beginning` found.
         findings: Filled on the way.
+        end_sample: First sample after those wanted; ``None``: up to the end of the file.
     """
 
     def __init__(
-        self, path: Path, interval: Fraction, start_sample: int, beginning: Beginning, findings: Findings
+        self,
+        path: Path,
+        interval: Fraction,
+        start_sample: int,
+        beginning: Beginning,
+        findings: Findings,
+        end_sample: int | None = None,
     ) -> None:
         self._path = path
         self._origin = beginning.origin
         self._rate = beginning.rate or Fraction(25)
-        self._clock = SampleClock(interval, start_sample)
+        self._clock = SampleClock(interval, start_sample, end_sample)
         self._findings = findings
+        self._ended_early = False
 
     def frames(self) -> Iterator[Frame | None]:
         """Yields the samples in order, and ``None`` in between, so that the caller may stop after any packet.
@@ -91,6 +99,8 @@ class SampleDecoder:
                 for frame in decode_packet(stream, packet, self._findings):
                     last = self._time(frame, last, stream)
                     first = last if first is None else first
+                    if self._clock.is_over(last - first):
+                        return
                     sample = self._clock.take(last - first)
                     if sample is not None:
                         yield _picture(frame, sample, last - first, maker)
@@ -118,7 +128,8 @@ class SampleDecoder:
                     yield _picture(frame, *taken, maker)
                 else:
                     yield None
-            self._conclude(reader, origin * run.tick)
+            if not self._ended_early:
+                self._conclude(reader, origin * run.tick)
 
     def _planned_frames(
         self, container: InputContainer, stream: VideoStream, reader: PacketReader, run: PlannedRun, origin: int
@@ -129,10 +140,13 @@ class SampleDecoder:
         for group, following in pairwise(chain(reader.groups(), ([],))):
             if is_first and sought and (group[0].pts is None or group[0].pts > target):
                 raise UnplannableError  # the seek went past what is wanted
+            if run.is_over(group):
+                self._ended_early = True
+                break
             yield from run.group(group, following, is_first=is_first and not sought)
             is_first = False
-        if is_first:
-            raise UnplannableError  # not one key frame, or no readable time
+        if is_first and not (sought and reader.video_end == 0 and self._clock.end is not None):
+            raise UnplannableError  # not one key frame, or no readable time; nothing at all: behind a cut-off file's end
         yield from run.finish()
 
     def _seek(self, container: InputContainer, stream: VideoStream, tick: int) -> bool:

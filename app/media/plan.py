@@ -42,20 +42,26 @@ class SampleClock:
     Args:
         interval: Seconds between samples.
         start: Number of the first sample that is wanted.
+        end: First sample after those that are wanted; ``None``: all that follow are.
     """
 
-    def __init__(self, interval: Fraction, start: int = 0) -> None:
+    def __init__(self, interval: Fraction, start: int = 0, end: int | None = None) -> None:
         self.interval = interval
         self.next_sample = start
+        self.end = end
 
     @property
     def due(self) -> Fraction:
         """Time in seconds from which on the next frame is a sample."""
         return self.next_sample * self.interval
 
+    def is_over(self, time: Fraction) -> bool:
+        """Whether neither a frame at ``time`` nor a later one is wanted."""
+        return self.end is not None and time >= self.end * self.interval
+
     def take(self, time: Fraction) -> int | None:
         """Number of the sample that a frame at ``time`` is, or ``None`` where it is none; moves the clock on."""
-        if time < self.due:
+        if time < self.due or self.is_over(time):
             return None
         sample = max(time // self.interval, self.next_sample)
         self.next_sample = sample + 1

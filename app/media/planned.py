@@ -40,7 +40,7 @@ class PlannedRun:
         self._stream = stream
         self._origin = origin
         self._clock = clock
-        self._planning = SampleClock(clock.interval, clock.next_sample)
+        self._planning = SampleClock(clock.interval, clock.next_sample, clock.end)
         self._findings = findings
         self._expected: deque[int] = deque()
         self._ahead = 0  # packets of the coming group that went in together with the one before
@@ -80,6 +80,11 @@ class PlannedRun:
         self._joined = reached >= len(group)
         self._ahead = max(reached - len(group), 0)
 
+    def is_over(self, group: Sequence[VideoPacket]) -> bool:
+        """Whether nothing that is wanted is shown from a group's key frame on."""
+        key = group[0].pts
+        return key is not None and self._clock.is_over((key - self._origin) * self.tick)
+
     def finish(self) -> Iterator[VideoFrame | None]:
         """Empties the decoder.
 
@@ -99,7 +104,7 @@ class PlannedRun:
         if frame.pts is None:
             raise UnplannableError
         time = (frame.pts - self._origin) * self.tick
-        if time < self._clock.due:
+        if time < self._clock.due or self._clock.is_over(time):
             return None
         if not self._expected or self._expected.popleft() != frame.pts:
             raise UnplannableError
