@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.services.context import Context
 from app.services.job_run import JobRun
 from app.services.leases import LeaseKeeper
-from app.services.owners import current_owner, is_owner_alive
+from app.services.owners import current_owner
 from app.storage import locks as lock_rows
 
 LOCK_SECONDS = 60.0
@@ -90,4 +90,4 @@ def _held(context: Context, name: str, token: str) -> Iterator[LibraryLock]:
 
 def _take(context: Context, name: str) -> str | None:
     with context.database.write() as session:
-        return lock_rows.acquire(session, name, current_owner(), LOCK_SECONDS, is_owner_alive=is_owner_alive)
+        return lock_rows.acquire(session, name, current_owner(), LOCK_SECONDS, is_lost=context.leases.is_lost)

@@ -21,7 +21,7 @@ def acquire(
     owner: str,
     seconds: float,
     *,
-    is_owner_alive: Callable[[str], bool] = lambda _owner: True,
+    is_lost: Callable[[str, str, str, datetime], bool] | None = None,
     now: datetime | None = None,
 ) -> str | None:
     """Takes a lock that is free, has expired, or whose holder is gone; of many that try, one wins.
@@ -31,7 +31,8 @@ def acquire(
         name: What is locked.
         owner: The process that takes it, as host:pid:start.
         seconds: How long it holds without :func:`renew`.
-        is_owner_alive: Whether a holder still lives; True where it cannot tell.
+        is_lost: Whether nobody will come back to a lease, from its name, token, owner and end. Where it is given it
+            decides alone; the time of day, which may jump, does not.
         now: The present moment, for tests.
 
     Returns:
@@ -39,7 +40,9 @@ def acquire(
     """
     now = now or utc_now()
     held = session.get(Lock, name, populate_existing=True)
-    if held is not None and not is_owner_alive(held.owner):
+    if held is not None and is_lost is not None:
+        if not is_lost(name, held.token, held.owner, held.expires_at):
+            return None
         run(session, delete(Lock).where(Lock.name == name, Lock.token == held.token))
         session.expunge(held)
     token = new_id()

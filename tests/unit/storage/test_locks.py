@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -51,18 +51,20 @@ def test_renewing_makes_it_last(database: Database) -> None:
     assert acquire(database, after=59) is None
 
 
-@pytest.mark.parametrize("alive", [True, False])
-def test_the_lock_of_a_dead_process_is_taken_at_once(database: Database, alive: bool) -> None:
-    assert acquire(database, owner="here:7:123") is not None
-    asked: list[str] = []
+@pytest.mark.parametrize("hours", [-1, 1], ids=["ran out by the clock", "ends by the clock in an hour"])
+@pytest.mark.parametrize("lost", [True, False])
+def test_who_knows_whether_a_holder_comes_back_decides_alone(database: Database, lost: bool, hours: int) -> None:
+    held = acquire(database, owner="here:7:123", after=3600 * hours)
+    asked: list[tuple[str, str, str]] = []
 
-    def is_alive(owner: str) -> bool:
-        asked.append(owner)
-        return alive
+    def is_lost(name: str, token: str, owner: str, _expires_at: datetime) -> bool:
+        asked.append((name, token, owner))
+        return lost
 
     with database.write() as session:
-        token = locks.acquire(session, "grouping", "here:8:124", 10, is_owner_alive=is_alive, now=NOW)
-    assert (token is None) is alive and asked == ["here:7:123"]
+        token = locks.acquire(session, "grouping", "here:8:124", 10, is_lost=is_lost, now=NOW)
+    assert (token is not None) is lost
+    assert asked == [("grouping", held, "here:7:123")]
 
 
 def test_held_locks_are_listed_by_the_beginning_of_their_names(database: Database) -> None:
