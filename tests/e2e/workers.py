@@ -9,17 +9,25 @@ import sys
 import threading
 from pathlib import Path
 
+from app.serve import DOWNLOADER_QUEUES, DOWNLOADER_THREADS
 from app.services.context import Context
 from app.services.jobs import get_job
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 180.0
+DOWNLOADER = ("--pool=threads", f"--concurrency={DOWNLOADER_THREADS}", f"--queues={DOWNLOADER_QUEUES}")
 
 
 class Worker:
-    """A worker process over a library."""
+    """A worker process over a library; it takes jobs of all queues.
 
-    def __init__(self, context: Context, name: str = "worker") -> None:
+    Args:
+        context: The library.
+        name: Of the process and its log.
+        options: What ``celery worker`` is told; ``DOWNLOADER`` makes it one that only downloads.
+    """
+
+    def __init__(self, context: Context, name: str = "worker", options: tuple[str, ...] = ("--pool=solo",)) -> None:
         settings = context.settings
         own = {
             "FAAAAACES_DATA": str(settings.faaaaaces_data),
@@ -27,8 +35,9 @@ class Worker:
             "CELERY_BROKER_URL": settings.celery_broker_url or "",
             "DATABASE_URL": settings.database_url or "",
             "ALLOWED_FETCH_HOSTS": ",".join(settings.allowed_fetch_hosts),
+            "DOWNLOAD_CONCURRENCY": str(settings.download_concurrency),
         }
-        command = ["-m", "celery", "--quiet", "-A", "celery_worker", "worker", "--pool=solo", "--without-gossip"]
+        command = ["-m", "celery", "--quiet", "-A", "celery_worker", "worker", *options, "--without-gossip"]
         self._log = (settings.faaaaaces_data / f"{name}.log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, *command, "--without-mingle", f"--hostname={name}@%h", "--loglevel=INFO"],
@@ -44,6 +53,11 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+    def stop(self) -> int:
+        """SIGTERM: it ends in an orderly way. Returns its exit status."""
+        self._process.terminate()
+        return self._process.wait(30)
 
     def kill(self) -> None:
         """SIGKILL: it gets to do nothing any more. Harmless when it is dead already."""
