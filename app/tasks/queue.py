@@ -23,6 +23,8 @@ class CeleryQueue:
 
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
+        transport = celery.connection_for_write()  # connects to nothing; only told what its failures are called
+        self._away = (*transport.connection_errors, *transport.channel_errors, BrokerError, sqlite3.Error, OSError)
 
     def send(self, kind: JobKind, job_id: str) -> None:
         """Wakes the queue of a new job."""
@@ -35,5 +37,5 @@ class CeleryQueue:
                 waiting = self._celery.amqp.queues[queue](producer.channel).queue_declare().message_count
                 for _ in range(messages - waiting):
                     self._celery.send_task("work", args=[queue], queue=queue, producer=producer)
-        except (BrokerError, sqlite3.Error, OSError):
+        except self._away:
             logger.warning("queue not woken, recovery will do it", extra={"queue": queue.value})
