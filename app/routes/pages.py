@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from app.errors import AppError
 from app.routes import job_pages
-from app.routes.api.bodies import read_options
+from app.routes.api.bodies import read_lists, read_options
 from app.routes.current import current_context
 from app.routes.errors import status_of
 from app.routes.events import mark_of
@@ -18,7 +18,7 @@ from app.routes.uploads import receive_uploads
 from app.services import library
 from app.services.erase import delete_video
 from app.services.ingest import Submission
-from app.services.ingest_links import submit_urls
+from app.services.ingest_links import read_list, submit_urls
 from app.services.limits import disk_state
 from app.services.models.status import pack_status
 from app.services.people import rename_person
@@ -59,7 +59,9 @@ def make_pages() -> Blueprint:
 def dashboard() -> str:
     """Totals, newest videos, people, failures, and which networks are used where that needs a word."""
     context = current_context()
-    return render_template("dashboard.html", view=library.dashboard(context), networks=pack_status(context), disk=disk_state(context))
+    return render_template(
+        "dashboard.html", view=library.dashboard(context), networks=pack_status(context), disk=disk_state(context)
+    )
 
 
 def add() -> str:
@@ -101,9 +103,10 @@ def add_file() -> Response | tuple[str, int]:
 
 
 def add_urls() -> Response | tuple[str, int]:
-    """Takes addresses from the form, one per line."""
-    lines = [line.strip() for line in request.form.get("urls", "").splitlines() if line.strip()]
+    """Takes addresses from the form and from text files, one per line."""
+    lines: list[str] = []
     try:
+        lines = read_list(read_lists(request, "urls"))
         _, results = submit_urls(current_context(), lines, read_options(request.form))
     except AppError as error:
         return _after_adding([], [error.message], request.form.to_dict(), [error])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -10,15 +11,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from app.domain import Sampling
 from app.services.ingest import Submission
+from app.services.ingest_links import MAX_URLS, read_list
 from app.services.ingest_options import IngestOptions
 from app.services.library import Interval, Lane
 from app.storage.views.shapes import FaceRow, JobRow, PersonRow, VideoRow
 
-MAX_URLS = 1000
-
 
 def _split_lines(value: object) -> object:
-    return [line.strip() for line in value.splitlines() if line.strip()] if isinstance(value, str) else value
+    return read_list(value) if isinstance(value, str) else value
 
 
 Interval_ = Annotated[float | None, Field(default=None, gt=0, le=3600)]
@@ -36,21 +36,41 @@ class LookingBody(RequestBody):
     interval: Interval_
     sampling: Sampling | None = None
     again: bool = False
+    webhook_url: str | None = Field(default=None, max_length=4096)
 
     @property
     def options(self) -> IngestOptions:
         """The same for the use case."""
-        return IngestOptions(interval=self.interval, sampling=self.sampling, again=self.again)
+        return IngestOptions(
+            interval=self.interval, sampling=self.sampling, again=self.again, webhook_url=self.webhook_url
+        )
 
 
-class UrlBody(LookingBody):
+class LinkBody(LookingBody):
+    """The same for links: ``playlist`` takes all videos of a playlist, ``priority`` is larger for what comes first."""
+
+    playlist: bool = False
+    priority: int | None = Field(default=None, ge=-100, le=100)
+    webhook_url: str | None = Field(default=None, max_length=4096)
+
+    @property
+    def options(self) -> IngestOptions:
+        """The same for the use case."""
+        return replace(
+            super().options, playlist=self.playlist, priority=self.priority, webhook_url=self.webhook_url or None
+        )
+
+
+class UrlBody(LinkBody):
     """``POST /api/process_url``."""
 
     url: str = Field(min_length=1, max_length=4096)
 
 
-class UrlsBody(LookingBody):
-    """``POST /api/process_urls``; ``urls`` is a list, or text with one address per line."""
+class UrlsBody(LinkBody):
+    """``POST /api/process_urls``; ``urls`` is a list, or text with one address per line; ``title`` names the batch."""
+
+    title: str | None = Field(default=None, max_length=500)
 
     urls: Annotated[list[str], BeforeValidator(_split_lines), Field(min_length=1, max_length=MAX_URLS)]
 

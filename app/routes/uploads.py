@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, cast
@@ -19,6 +20,9 @@ from app.services.uploads import UploadSink, begin_upload
 UPLOAD_ENDPOINTS = frozenset({"api.upload_video", "pages.add_file"})
 # Bodies that are read piece by piece, so that their size does no harm.
 STREAMED_ENDPOINTS = UPLOAD_ENDPOINTS | {"tus.create", "tus.chunk", "tus.override"}
+# These take lists of thousands of links, also as a file, which is small enough for the memory.
+LIST_ENDPOINTS = frozenset({"api.process_urls", "pages.add_urls"})
+LIST_BODY = 8_000_000
 FILE_FIELDS = ("file", "video", "files", "videos")
 SMALL_BODY = 1_000_000  # bytes; every request that is no upload
 # After a file passed the limit its rest is read and thrown away, so that the sender hears the answer instead of a
@@ -87,6 +91,8 @@ class UploadRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
+        if self.endpoint in LIST_ENDPOINTS:
+            return io.BytesIO()
         if self.endpoint not in UPLOAD_ENDPOINTS:
             raise InvalidInputError("This address takes no files.")
         part = _begin_part(filename or "video", None if self.parts else total_content_length)
@@ -114,7 +120,10 @@ def install_uploads(app: Flask) -> None:
     app.request_class = UploadRequest
 
     def limit_body() -> None:
-        request.max_content_length = None if request.endpoint in STREAMED_ENDPOINTS else SMALL_BODY
+        if request.endpoint in LIST_ENDPOINTS:
+            request.max_content_length = request.max_form_memory_size = LIST_BODY
+        else:
+            request.max_content_length = None if request.endpoint in STREAMED_ENDPOINTS else SMALL_BODY
 
     def clean_up(_error: BaseException | None = None) -> None:
         cast("UploadRequest", request).discard_parts()

@@ -15,6 +15,7 @@ from app.errors import AppError, InvalidInputError
 from app.services.context import Context
 from app.services.filing import Submission, asked_for, checked_options
 from app.services.ingest_options import IngestOptions
+from app.services.webhook_messages import check_webhook_url
 from app.storage import batches as batch_rows
 from app.storage import jobs as job_rows
 from app.storage import sources as source_rows
@@ -57,7 +58,7 @@ def submit_url(context: Context, url: str, options: IngestOptions = NO_OPTIONS) 
         InvalidInputError: The address is no http(s) address, or the interval is out of range.
     """
     address = check_url(url)
-    checked = checked_options(context, options)
+    checked = _checked_options(context, options)
     with context.database.write() as session:
         submission = file_links(session, [Link(address)], checked)[0]
     context.queue.send(JobKind.FETCH_VIDEO, submission.job_id)
@@ -86,7 +87,7 @@ def submit_urls(
         raise InvalidInputError("Give at least one address.")
     if len(urls) > MAX_URLS:
         raise InvalidInputError(f"These are {len(urls)} addresses; at most {MAX_URLS} can be added at once.")
-    checked = checked_options(context, options)
+    checked = _checked_options(context, options)
     looked_at = [_checked(url) for url in urls]
     addresses = list(dict.fromkeys(address for address in looked_at if isinstance(address, str)))
     if not addresses:
@@ -140,6 +141,12 @@ def file_links(session: Session, links: Sequence[Link], options: IngestOptions) 
     ]
 
 
+def read_list(text: str) -> list[str]:
+    """The addresses in a text with one per line; empty lines and those that begin with ``#`` are left out."""
+    lines = (line.strip() for line in text.removeprefix("\ufeff").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def count_links(count: int) -> str:
     """``1 link``, ``2 links``."""
     return "1 link" if count == 1 else f"{count} links"
@@ -160,6 +167,10 @@ def check_url(url: str) -> str:
     if not usable or len(address) > MAX_URL_LENGTH or any(c.isspace() or not c.isprintable() for c in address):
         raise InvalidInputError("This is not a web address. It must begin with http:// or https://.")
     return address
+
+
+def _checked_options(context: Context, options: IngestOptions) -> IngestOptions:
+    return replace(checked_options(context, options), webhook_url=check_webhook_url(options.webhook_url))
 
 
 def _checked(url: str) -> str | AppError:

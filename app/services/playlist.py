@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.domain import QueueName, Sampling, VideoOrigin
+from app.domain import JobState, QueueName, Sampling, VideoOrigin
 from app.media.playlists import Playlist, PlaylistEntry, list_playlist
 from app.models import Job, Video
 from app.services.context import Context
 from app.services.download_options import download_options
+from app.services.filing import Submission
 from app.services.ingest_links import Link, count_links, file_batch, file_links
 from app.services.ingest_options import IngestOptions
 from app.services.job_log import log
@@ -50,6 +51,18 @@ def expand_playlist(context: Context, run: JobRun, video: Video) -> None:
         run.params = params
     if playlist is not None and len(playlist.entries) > 1:
         context.queue.wake(QueueName.DOWNLOAD, context.settings.download_concurrency)
+
+
+def rest_of_playlist(context: Context, job_id: str) -> list[Submission]:
+    """The waiting jobs that came of a playlist's link, for programs that run them themselves."""
+    with context.database.session() as session:
+        job = job_rows.get(session, job_id)
+        if job is None or job.batch_id is None:
+            return []
+        others = (Job.batch_id == job.batch_id, Job.id != job_id, Job.state == JobState.QUEUED)
+        waiting = select(Job, Video).join(Video, Video.id == Job.video_id).where(*others)
+        found = session.execute(waiting.order_by(Job.created_at, Job.id)).all()
+    return [Submission(video.id, other.id, title=video.title) for other, video in found]
 
 
 def _take_first(session: Session, video: Video, entry: PlaylistEntry) -> dict[str, Any]:

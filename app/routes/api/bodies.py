@@ -23,7 +23,7 @@ def read_body(request: Request, schema: type[Model], *, text_field: str | None =
     Args:
         request: The request.
         schema: What it must be.
-        text_field: The field that a ``text/plain`` body fills, where such bodies are read.
+        text_field: The field that a ``text/plain`` body, or text files in a form, fill, where such are read.
 
     Raises:
         InvalidInputError: The JSON is malformed or no object.
@@ -33,7 +33,10 @@ def read_body(request: Request, schema: type[Model], *, text_field: str | None =
     if request.is_json:
         return schema.model_validate(_object(request))
     if request.mimetype in FORM_TYPES:
-        return schema.model_validate(request.form.to_dict())
+        form = request.form.to_dict()
+        if text_field is not None and request.files:
+            form[text_field] = read_lists(request, text_field)
+        return schema.model_validate(form)
     if text_field is not None and request.mimetype == "text/plain":
         return schema.model_validate({text_field: request.get_data(as_text=True)})
     raise UnsupportedMediaType
@@ -51,6 +54,21 @@ def read_query(request: Request, schema: type[Model], *, several: tuple[str, ...
     return schema.model_validate({**request.args.to_dict(), **joined})
 
 
+def read_lists(request: Request, field: str) -> str:
+    """The text of a form's field, followed by that of the text files in the form.
+
+    Raises:
+        InvalidInputError: A file is no text.
+    """
+    texts = [request.form.get(field, "")]
+    for file in request.files.values():
+        try:
+            texts.append(file.read().decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise InvalidInputError(f"{file.filename} is no text file. Write one link per line.") from error
+    return "\n".join(texts)
+
+
 def read_interval(text: str | None) -> float | None:
     """The form field ``interval``: empty means the setting's.
 
@@ -66,7 +84,7 @@ def read_interval(text: str | None) -> float | None:
 
 
 def read_options(form: Mapping[str, str]) -> IngestOptions:
-    """The fields ``interval``, ``sampling`` and ``again`` of a form; empty ones mean the setting's.
+    """The fields ``interval``, ``sampling``, ``again`` and ``playlist`` of a form; empty ones mean the setting's.
 
     Raises:
         InvalidInputError: One of them is wrong.
@@ -77,17 +95,18 @@ def read_options(form: Mapping[str, str]) -> IngestOptions:
     return IngestOptions(
         interval=read_interval(form.get("interval")),
         sampling=Sampling(sampling) if sampling else None,
-        again=_read_switch(form.get("again")),
+        again=_read_switch(form.get("again"), "again"),
+        playlist=_read_switch(form.get("playlist"), "playlist"),
     )
 
 
-def _read_switch(text: str | None) -> bool:
+def _read_switch(text: str | None, name: str) -> bool:
     word = (text or "").strip().lower()
     if word in ("", "0", "false", "no", "off"):
         return False
     if word in ("1", "true", "yes", "on"):
         return True
-    raise InvalidInputError("Write 1 or 0 for “again”.")
+    raise InvalidInputError(f"Write 1 or 0 for “{name}”.")
 
 
 def _object(request: Request) -> dict[str, object]:

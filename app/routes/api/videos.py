@@ -65,7 +65,7 @@ def process_url() -> tuple[Response, int]:
 def process_urls() -> tuple[Response, int]:
     """Takes many addresses; a bad one does not spoil the others."""
     body = read_body(request, UrlsBody, text_field="urls")
-    batch_id, results = submit_urls(current_context(), body.urls, body.options)
+    batch_id, results = submit_urls(current_context(), body.urls, body.options, title=body.title)
     accepted, rejected, errors = [], [], []
     for url, result in zip(body.urls, results, strict=True):
         if isinstance(result, Submission):

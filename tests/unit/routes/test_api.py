@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 from flask.testing import FlaskClient
 
 from app.domain import JobKind, JobState
+from app.models import Batch, Job
 from app.services.context import Context
 from tests.library import Library
 
@@ -50,6 +53,20 @@ def test_process_url_as_a_form(client: FlaskClient) -> None:
         pytest.param({"json": {"urls": [URL, "ftp://no", "http://example.org/2.mp4"]}}, id="list"),
         pytest.param({"json": {"urls": f"{URL}\n\n ftp://no \nhttp://example.org/2.mp4"}}, id="lines"),
         pytest.param({"data": f"{URL}\nftp://no\nhttp://example.org/2.mp4", "content_type": "text/plain"}, id="text"),
+        pytest.param(
+            {
+                "data": {
+                    "list": (
+                        io.BytesIO(f"\ufeff# mine\n{URL}\r\nftp://no\nhttp://example.org/2.mp4".encode()),
+                        "links.txt",
+                    )
+                }
+            },
+            id="file",
+        ),
+        pytest.param(
+            {"data": {"urls": URL, "list": (io.BytesIO(b"ftp://no\nhttp://example.org/2.mp4"), "a.txt")}}, id="both"
+        ),
     ],
 )
 def test_process_urls(client: FlaskClient, options: dict[str, object]) -> None:
@@ -62,10 +79,39 @@ def test_process_urls(client: FlaskClient, options: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [({"urls": []}, 422), ({"urls": ["ftp://no"]}, 400), ({"urls": ["http://a"] * 1001}, 422)]
+    ("body", "status"), [({"urls": []}, 422), ({"urls": ["ftp://no"]}, 400), ({"urls": ["http://a"] * 10_001}, 422)]
 )
 def test_process_urls_refuses(client: FlaskClient, body: dict[str, object], status: int) -> None:
     assert client.post("/api/process_urls", json=body).status_code == status
+
+
+def test_a_list_that_is_no_text_is_refused(client: FlaskClient) -> None:
+    response = client.post("/api/process_urls", data={"list": (io.BytesIO(b"\xff\xfe\x00"), "film.mp4")})
+    assert response.status_code == 400
+    assert "no text file" in response.get_json()["error"]["message"]
+
+
+def test_ten_thousand_links_as_one_form(client: FlaskClient, context: Context) -> None:
+    """Large forms are read where lists of links are taken, and nowhere else."""
+    text = "\n".join(f"https://example.org/a/rather/long/path/to/a/film/{number}.mp4" for number in range(10_000))
+    response = client.post("/api/process_urls", data={"urls": text, "title": "Everything"})
+    assert response.status_code == 202
+    body = response.get_json()
+    assert len(body["submissions"]) == 10_000
+    with context.database.session() as session:
+        assert session.get_one(Batch, body["batch_id"]).title == "Everything"
+    assert client.post("/api/process_url", data={"url": "x" * 2_000_000}).status_code == 413
+
+
+def test_options_of_a_link(client: FlaskClient, context: Context) -> None:
+    asked = {"url": URL, "playlist": True, "priority": 7, "sampling": "scenes", "webhook_url": "https://hook.example/"}
+    body = client.post("/api/process_url", json=asked).get_json()
+    with context.database.session() as session:
+        job = session.get_one(Job, body["job_id"])
+    assert (job.priority, job.params["playlist"], job.params["sampling"]) == (7, True, "scenes")
+    assert job.params["webhook_url"] == "https://hook.example/"
+    for wrong in ({"priority": 101}, {"playlist": "perhaps"}, {"webhook_url": "file:///etc/passwd"}):
+        assert client.post("/api/process_url", json={"url": URL, **wrong}).status_code in (400, 422)
 
 
 def fill(library: Library) -> tuple[int, int]:

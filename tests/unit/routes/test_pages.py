@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import io
 import re
 from html.parser import HTMLParser
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from app.domain import JobKind, JobState
+from app.models import Job
 from app.services.context import Context
 from tests.library import Library, jpeg, plain
 
@@ -195,6 +197,14 @@ def test_add_urls_without_javascript(client: FlaskClient, urls: str, status: int
     assert words in text
     if words:
         assert Checker(text).problems == []
+
+
+def test_links_from_a_text_file_without_javascript(client: FlaskClient, context: Context) -> None:
+    form = {"urls": "", "playlist": "1", "list": (io.BytesIO(b"# mine\nhttps://example.org/list\n"), "links.txt")}
+    assert client.post("/add/urls", data=form).status_code == 303
+    with context.database.session() as session:
+        job = session.scalars(select(Job)).one()
+    assert job.params["playlist"] is True
 
 
 def test_theme_is_in_the_first_byte(client: FlaskClient) -> None:

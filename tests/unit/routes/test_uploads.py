@@ -184,7 +184,8 @@ def test_other_addresses_take_no_files(client: FlaskClient, context: Context) ->
 
 
 def test_other_bodies_are_small(client: FlaskClient) -> None:
-    body = {"urls": ["http://example.org/" + "a" * 4000] * 400}
+    assert client.post("/api/process_url", json={"url": "http://example.org/" + "a" * 1_500_000}).status_code == 413
+    body = {"urls": ["http://example.org/" + "a" * 4000] * 2500}
     assert client.post("/api/process_urls", json=body).status_code == 413
 
 

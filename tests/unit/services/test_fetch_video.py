@@ -31,6 +31,7 @@ from app.services.ingest_links import submit_url
 from app.services.ingest_options import IngestOptions
 from app.services.job_run import JobRun
 from app.services.jobs import get_job
+from app.services.playlist import rest_of_playlist
 from app.storage import job_log
 from app.storage import jobs as job_rows
 from app.storage import sources as source_rows
@@ -322,6 +323,7 @@ def test_each_video_of_a_page_gets_its_own_job(library: Context, site: Website, 
         (2, 0.5, False),
     ]
     assert jobs[0].id == submission.job_id
+    assert [other.job_id for other in rest_of_playlist(library, submission.job_id)] == [jobs[1].id]
     assert isinstance(library.queue, RecordingQueue)
     assert QueueName.DOWNLOAD in library.queue.woken
     assert _attempt(library, jobs[1].id)[0]
