@@ -80,6 +80,23 @@ def test_batches_take_turns_however_much_longer_one_waits(database: Database) ->
     assert served == [first[0], second[0], first[1], second[1], first[2], first[3]]
 
 
+def test_thousands_in_two_batches_and_somebody_who_waits_at_the_page(database: Database) -> None:
+    with database.write() as session:
+        large = set(jobs.add_many(session, JobKind.PROCESS_VIDEO, [{}] * 5000, batch_id="a" * 32))
+        small = set(jobs.add_many(session, JobKind.PROCESS_VIDEO, [{}] * 2000, batch_id="b" * 32))
+    served = []
+    for number in range(20):
+        if number == 10:
+            with database.write() as session:
+                person = jobs.add(session, JobKind.PROCESS_VIDEO, priority=10).id
+        job_id = take(database, now=utc_now())
+        assert job_id is not None
+        served.append(job_id)
+        end(database, job_id)
+    assert served[10] == person
+    assert [sum(job_id in batch for job_id in served) for batch in (large, small)] in ([10, 9], [9, 10])
+
+
 def test_of_batches_the_one_with_the_fewest_running_jobs_is_served(database: Database) -> None:
     first = add(database, 5, batch="a" * 32, age=100)
     assert [take(database) for _ in range(2)] == first[:2]
