@@ -6,7 +6,8 @@ There are two ways through a file, and both give the same frames:
 * **planned** looks at the times that the container gives for its packets before anything is decoded (``plan.py``).
   A group of pictures without a wanted frame is passed over; within a group, decoding ends at the last wanted frame;
   frames that no other refers to are passed over unless wanted. Where key frames are dense, such as one a second
-  for an interval of a second, next to nothing but the wanted frames is decoded.
+  for an interval of a second, next to nothing but the wanted frames is decoded. Where the next wanted frame is far
+  away, and the container has an index, it goes there instead of reading all that lies between.
 
 The planned way checks itself: the frames that come out must be those that were planned. When one is not (a key
 frame that is none, damage, a time that lies) it gives up *before* it hands out a wrong frame, and the plain way
@@ -16,7 +17,7 @@ takes over from that sample on. Resuming thus gives the same frames as a full ru
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, pairwise
 from math import floor
@@ -31,7 +32,7 @@ from app.domain import Frame
 from app.errors import MediaError
 from app.media.containers import open_video
 from app.media.decoding import Beginning, Findings, decode_packet
-from app.media.packets import PacketReader
+from app.media.packets import PacketReader, VideoPacket
 from app.media.pictures import PictureMaker
 from app.media.plan import SampleClock, UnplannableError
 from app.media.planned import PlannedRun
@@ -43,6 +44,10 @@ _TELLS_TRUE_TIMES = frozenset({"mov", "matroska", "mpegts", "mpeg", "flv", "mxf"
 
 _SEEKS_WELL = frozenset({"mov", "matroska"})
 """Containers with an index by time; elsewhere FFmpeg guesses, so there every packet is read (and none decoded)."""
+
+
+_FAR_SECONDS = 4
+"""Where the next wanted frame is further away than this, going to it is quicker than reading on."""
 
 
 class SampleDecoder:
@@ -72,6 +77,7 @@ class SampleDecoder:
         self._clock = SampleClock(interval, start_sample, end_sample)
         self._findings = findings
         self._ended_early = False
+        self._jumps = self._jumped = False
 
     def frames(self) -> Iterator[Frame | None]:
         """Yields the samples in order, and ``None`` in between, so that the caller may stop after any packet.
@@ -134,26 +140,51 @@ class SampleDecoder:
     def _planned_frames(
         self, container: InputContainer, stream: VideoStream, reader: PacketReader, run: PlannedRun, origin: int
     ) -> Iterator[VideoFrame | None]:
-        target = origin + floor(self._clock.due / run.tick) if run.tick else 0
-        sought = self._seek(container, stream, target - floor(1 / run.tick)) if run.tick else False
-        is_first = True
-        for group, following in pairwise(chain(reader.groups(), ([],))):
-            if is_first and sought and (group[0].pts is None or group[0].pts > target):
-                raise UnplannableError  # the seek went past what is wanted
-            if run.is_over(group):
-                self._ended_early = True
-                break
-            yield from run.group(group, following, is_first=is_first and not sought)
-            is_first = False
-        if is_first and not (sought and reader.video_end == 0 and self._clock.end is not None):
-            raise UnplannableError  # not one key frame, or no readable time; nothing at all: behind a cut-off file's end
-        yield from run.finish()
+        """Stretches of groups that follow each other; between two of them lies what need not be read."""
+        self._jumps = run.tick > 0 and not _SEEKS_WELL.isdisjoint(container.format.name.split(","))
+        sought = self._clock.next_sample > 0 and self._seek(container, stream, run, origin)
+        read_to: int | None = None
+        while True:
+            is_first, is_far = True, False
+            for group, following in pairwise(chain(reader.groups(), ([],))):
+                if is_first and sought:
+                    self._check_landing(group[0].pts, run.target(origin), read_to)
+                if run.is_over(group):
+                    self._ended_early = True
+                    break
+                yield from run.group(group, following, is_first=is_first and not sought)
+                is_first, read_to = False, group[0].pts
+                if is_far := self._is_far(following, run, origin):
+                    break
+            if is_first and read_to is None and not self._is_behind_the_end(reader, sought):
+                raise UnplannableError  # not one key frame, or no readable time
+            yield from run.finish()
+            if not is_far:
+                return
+            run.restart()
+            self._jumped = True
+            sought = self._seek(container, stream, run, origin)
 
-    def _seek(self, container: InputContainer, stream: VideoStream, tick: int) -> bool:
-        """Goes to the key frame before ``tick`` where that spares reading; tells whether it did."""
-        if self._clock.next_sample == 0 or _SEEKS_WELL.isdisjoint(container.format.name.split(",")):
+    def _is_far(self, following: Sequence[VideoPacket], run: PlannedRun, origin: int) -> bool:
+        """Whether to go to the next wanted frame rather than to read on from the group that follows."""
+        if not self._jumps or not following or following[0].pts is None:
             return False
-        if self._origin is None or tick <= self._origin:
+        return run.target(origin) - following[0].pts > floor(_FAR_SECONDS / run.tick)
+
+    def _check_landing(self, landed: int | None, target: int, read_to: int | None) -> None:
+        if landed is None or landed > target:
+            raise UnplannableError  # the seek went past what is wanted
+        if read_to is not None and landed <= read_to:
+            self._jumps = False  # there is no index after all: never read the same twice again
+
+    def _is_behind_the_end(self, reader: PacketReader, sought: bool) -> bool:
+        """Whether there was nothing to read because the file is cut off before the stretch that is wanted."""
+        return sought and reader.video_end == 0 and self._clock.end is not None
+
+    def _seek(self, container: InputContainer, stream: VideoStream, run: PlannedRun, origin: int) -> bool:
+        """Goes to a key frame before the next wanted frame where that spares reading; tells whether it did."""
+        tick = run.target(origin) - floor(1 / run.tick) if self._jumps else origin
+        if tick <= origin:
             return False
         try:
             container.seek(tick, stream=stream)
@@ -161,8 +192,18 @@ class SampleDecoder:
             raise UnplannableError from error
         return True
 
+    def _end_by_reading(self) -> Fraction | None:
+        """Where the file breaks off; a jump behind its end does not tell."""
+        with open_video(self._path) as (container, stream):
+            reader = PacketReader(container, stream)
+            for _ in reader.packets():
+                pass
+            return reader.cut_off_at()
+
     def _conclude(self, reader: PacketReader, first: Fraction) -> None:
         end = reader.cut_off_at()
+        if end is not None and self._jumped:
+            end = self._end_by_reading() or end
         self._findings.cut_off_at = None if end is None else float(max(end - first, Fraction(0)))
 
 

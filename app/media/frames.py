@@ -137,7 +137,7 @@ class FrameSampler:
         self._ended = False
         decoder = SampleDecoder(path, step, start_sample, beginning, self._findings, end_sample)
         # the thread must not hold the sampler, or the sampler would never be collected
-        frames = choose(_before(decoder.frames(), end_sample), sampling)
+        frames = choose(decoder.frames(), sampling)
         self._thread = threading.Thread(
             target=_run, args=(frames, self._queue, self._seconds), name="frame-decoder", daemon=True
         )
@@ -216,13 +216,6 @@ class _Stopwatch:
 
     def __init__(self) -> None:
         self.total = 0.0
-
-
-def _before(frames: Iterator[Frame | None], end: int | None) -> Iterator[Frame | None]:
-    for frame in frames:
-        if end is not None and frame is not None and frame.sample >= end:
-            return
-        yield frame
 
 
 def _run(frames: Iterator[Frame | None], queue: FrameQueue, watch: _Stopwatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import floor
 
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -79,6 +80,19 @@ class PlannedRun:
         reached = max(feed, start)
         self._joined = reached >= len(group)
         self._ahead = max(reached - len(group), 0)
+
+    def target(self, origin: int) -> int:
+        """Tick from which on the next frame is wanted.
+
+        Args:
+            origin: Tick of the first frame of the video.
+        """
+        return origin + floor(self._planning.due / self.tick)
+
+    def restart(self) -> None:
+        """Begins anew with a group that does not follow the last one; call :meth:`finish` first."""
+        self._stream.codec_context.flush_buffers()
+        self._ahead, self._joined = 0, False
 
     def is_over(self, group: Sequence[VideoPacket]) -> bool:
         """Whether nothing that is wanted is shown from a group's key frame on."""

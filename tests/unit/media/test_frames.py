@@ -18,6 +18,7 @@ import pytest
 from app.domain import Frame, Sampling
 from app.errors import InvalidInputError, MediaError, NoVideoStreamError
 from app.media.frames import FrameQueue, FrameSampler
+from app.media.packets import PacketReader
 from app.media.sampling import chunk_end
 from tests.videos import (
     damage,
@@ -118,6 +119,59 @@ def test_resuming_gives_the_tail_of_a_full_run(video: Path, interval: float) -> 
         resumed = sample_all(video, interval, start)
         assert [(f.sample, f.timestamp) for f in resumed] == [(f.sample, f.timestamp) for f in tail]
         assert all(np.array_equal(a.image, b.image) for a, b in zip(resumed, tail, strict=True))
+
+
+LONG = {
+    "mp4": ("a.mp4", {}),
+    "matroska": ("a.mkv", {}),
+    "open groups": ("a.mp4", {"options": {"x264-params": "open-gop=1"}}),
+    "variable rate": ("a.mkv", {"times": variable_times(400)}),
+    "starts at five seconds": ("a.mp4", {"times": [5 + n / 5 for n in range(400)]}),
+    "transport stream": ("a.ts", {}),
+}
+
+
+@pytest.fixture(scope="module", params=LONG, ids=list(LONG))
+def long_video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Over a minute, a key frame every two seconds."""
+    name, options = LONG[request.param]
+    path = tmp_path_factory.mktemp("long") / name
+    return make_video(path, **{"frames": 400, "rate": 5, "gop": 10, **options})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("interval", [5.5, 7.0, 19.0])
+def test_long_intervals_give_the_samples_of_a_full_decode(long_video: Path, interval: float) -> None:
+    given = [(f.sample, round(f.timestamp, 6), read_number(f.image)) for f in sample_all(long_video, interval)]
+    assert given == [
+        (sample, round(float(moment), 6), number) for sample, moment, number in choose(decode_all(long_video), interval)
+    ]
+
+
+def test_what_lies_between_samples_far_apart_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_video(tmp_path / "a.mp4", frames=400, rate=5, gop=10)
+    read: list[object] = []
+    note = PacketReader._note
+    monkeypatch.setattr(PacketReader, "_note", lambda self, packet: (read.append(packet.pts), note(self, packet))[1])
+    assert len(sample_all(path, 20.0)) == 4
+    assert len(read) < 200
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize("interval", [7.0, 31.0])
+def test_a_cut_off_file_says_so_where_much_of_it_is_not_read(tmp_path: Path, name: str, interval: float) -> None:
+    front = {"movflags": "faststart"} if name.endswith("mp4") else {}
+    whole = make_video(tmp_path / f"whole-{name}", frames=400, rate=5, gop=10, container_options=front)
+    path = truncate(whole, tmp_path / name, 0.55)
+    with FrameSampler(path, interval) as sampler:
+        far = [(frame.sample, frame.timestamp) for frame in sampler]
+        warning, end = sampler.warning, sampler.cut_off_at
+    with FrameSampler(path, 1.0) as sampler:
+        near = {frame.timestamp for frame in sampler}
+        assert end is not None
+        assert sampler.cut_off_at is not None
+        assert abs(end - sampler.cut_off_at) < 2.5
+    assert warning is not None
+    assert [sample for sample, _ in far] == list(range(int(max(near) / interval) + 1))
 
 
 @pytest.mark.parametrize("sampling", list(Sampling))
