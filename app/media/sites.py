@@ -18,6 +18,7 @@ from yt_dlp.downloader.hls import HlsFD
 from yt_dlp.downloader.http import HttpFD
 from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.utils import YoutubeDLError
+from yt_dlp.version import __version__
 
 from app.errors import FetchError
 from app.media.addresses import Guard
@@ -44,6 +45,11 @@ class SiteVideo:
 
     path: Path
     details: SiteDetails
+
+
+def yt_dlp_version() -> str:
+    """Version of yt-dlp: the day on which it was published, such as ``2026.10.26``."""
+    return str(__version__)
 
 
 def has_own_extractor(url: str) -> bool:

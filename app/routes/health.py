@@ -6,7 +6,8 @@ from flask import Blueprint, Response, jsonify
 
 from app import __version__
 from app.routes.current import current_context
-from app.services.readiness import check_readiness
+from app.services.download_needs import check_downloads
+from app.services.readiness import Check, check_readiness
 
 
 def make_health() -> Blueprint:
@@ -23,8 +24,13 @@ def health() -> Response:
 
 
 def ready() -> tuple[Response, int]:
-    """Whether a video handed in now would be looked at: database, worker and model, each told apart."""
+    """Whether a video handed in now would be looked at, each part told apart; ``downloads`` says what links lack."""
     checks = check_readiness(current_context())
     good = all(check.ok for check in checks)
-    parts = {check.name: {"ok": check.ok, "message": check.message} for check in checks}
-    return jsonify(status="ready" if good else "not_ready", checks=parts), 200 if good else 503
+    downloads = _parts(check_downloads(current_context().settings))
+    body = {"status": "ready" if good else "not_ready", "checks": _parts(checks), "downloads": downloads}
+    return jsonify(body), 200 if good else 503
+
+
+def _parts(checks: list[Check]) -> dict[str, dict[str, object]]:
+    return {check.name: {"ok": check.ok, "message": check.message} for check in checks}

@@ -10,6 +10,7 @@ from celery import Celery, signals
 from app.domain import QueueName
 from app.errors import AppError
 from app.services.context import Context
+from app.services.download_needs import log_downloads
 from app.services.jobs import recover_jobs
 from app.services.presence import WorkerPresence
 
@@ -30,6 +31,8 @@ def attach(celery: Celery, context: Context) -> None:
         takes = set(celery.amqp.queues.consume_from)
         presence.start({queue for queue in QueueName if queue in takes})
         recover_jobs(context)
+        if QueueName.DOWNLOAD in takes:
+            threading.Thread(target=log_downloads, args=(context.settings,), name="downloads", daemon=True).start()
         if QueueName.VISION in takes:
             threading.Thread(target=_warm_up, args=(context,), name="warm-up", daemon=True).start()
 

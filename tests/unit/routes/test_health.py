@@ -37,8 +37,19 @@ def test_ready_once_a_worker_is_there(client: FlaskClient, context: Context) -> 
     worker.start()
     after = client.get("/ready")
     assert (after.status_code, after.get_json()["status"]) == (200, "ready")
+    assert set(after.get_json()["downloads"]) == {"yt_dlp", "ffmpeg", "javascript"}
     worker.stop()
     assert client.get("/ready").status_code == 503
+
+
+def test_what_links_lack_keeps_nobody_from_being_ready(tmp_path: Path) -> None:
+    context = make_context(tmp_path, download_cookies_file="none.txt")
+    worker = WorkerPresence(context)
+    worker.start()
+    answer = create_app(context.settings, context).test_client().get("/ready")
+    worker.stop()
+    assert answer.status_code == 200
+    assert answer.get_json()["downloads"]["cookies"]["ok"] is False
 
 
 def test_ready_without_the_weights(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
