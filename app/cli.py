@@ -16,7 +16,7 @@ from rich.table import Table
 from app import __version__
 from app.cli_base import open_context, plain_errors, print_json
 from app.cli_eval import eval_command
-from app.cli_ingest import ingest_all
+from app.cli_ingest import ingest_command
 from app.cli_migrate import migrate_pack_command
 from app.cli_models import models
 from app.config import PROJECT_ROOT
@@ -38,23 +38,6 @@ def main() -> None:
 
     All data lies under FAAAAACES_DATA, or in the program's folder.
     """
-
-
-@main.command()
-@click.argument("sources", nargs=-1, required=True, metavar="PATH|URL...")
-@click.option("--interval", type=float, help="Seconds between the frames that are looked at; 0.5 is allowed.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@plain_errors
-def ingest(sources: tuple[str, ...], interval: float | None, as_json: bool) -> None:
-    """Adds videos, folders of videos or addresses, and finds the faces in them."""
-    console = Console(stderr=True)
-    report = ingest_all(open_context(), sources, interval, console)
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        report.print(Console())
-    if report.failed:
-        sys.exit(1)
 
 
 @main.command()
@@ -182,6 +165,7 @@ def _matches_as_dict(result: FaceMatches) -> dict[str, Any]:
     }
 
 
+main.add_command(ingest_command)
 main.add_command(models)
 main.add_command(eval_command)
 main.add_command(migrate_pack_command)

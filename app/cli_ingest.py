@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
-from app.domain import JobState
+from app.cli_base import open_context, plain_errors, print_json
+from app.cli_jobs import as_looked_at, make_progress, run_with_bar
+from app.domain import JobState, Sampling
 from app.errors import AppError, NotFoundError
 from app.services.cluster import ClusterSummary, cluster_library
 from app.services.context import Context
@@ -19,9 +23,10 @@ from app.services.folders import look_into
 from app.services.ingest import Submission, submit_file
 from app.services.ingest_links import submit_url
 from app.services.ingest_options import IngestOptions
-from app.services.jobs import get_job, run_job
+from app.services.jobs import get_job
+from app.services.pictures import submit_folder
 
-POLL_SECONDS = 0.2
+ADDRESSES = ("http://", "https://")
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,26 @@ class Result:
     job_id: str | None = None
     faces: int = 0
     duplicate: bool = False
+    again: bool = False
     interval: float | None = None
+    sampling: Sampling | None = None
     note: str | None = None
     error: str | None = None
+
+    def line(self) -> str:
+        """The same for people, with rich's marks."""
+        if self.error:
+            return f"[red]✗[/red] {self.source}: {self.error}"
+        faces = "1 face" if self.faces == 1 else f"{self.faces} faces"
+        # An interval that was asked for does not apply to what is there; do not leave people guessing.
+        looked = as_looked_at(self.interval, self.sampling)
+        remark = ""
+        if self.again:
+            remark = f" (in the library already, {looked} again)"
+        elif self.duplicate:
+            remark = f" (in the library already, {looked}; --again looks anew)"
+        note = f" [yellow]{self.note}[/yellow]" if self.note else ""
+        return f"[green]✓[/green] {self.source}: {faces}{remark}{note}"
 
 
 @dataclass
@@ -43,7 +65,7 @@ class IngestReport:
     """What became of all sources.
 
     Attributes:
-        results: One entry per file or address, in order.
+        results: One entry per file, set of pictures or address, in order.
         summary: The library after it, or ``None`` where nothing could be added.
     """
 
@@ -63,93 +85,140 @@ class IngestReport:
     def print(self, console: Console) -> None:
         """Prints the report for people."""
         for result in self.results:
-            if result.error:
-                console.print(f"[red]✗[/red] {result.source}: {result.error}", highlight=False)
-            else:
-                faces = "1 face" if result.faces == 1 else f"{result.faces} faces"
-                # An interval that was asked for does not apply to what is there; do not leave people guessing.
-                remark = f" (in the library already, looked at every {result.interval:g} s)" if result.duplicate else ""
-                note = f" [yellow]{result.note}[/yellow]" if result.note else ""
-                console.print(f"[green]✓[/green] {result.source}: {faces}{remark}{note}", highlight=False)
+            console.print(result.line(), highlight=False)
         if self.summary:
             people = "1 person" if self.summary.people == 1 else f"{self.summary.people} people"
             console.print(f"[bold]{people}[/bold] in the library, {self.summary.new_people} of them new.")
 
 
-def ingest_all(context: Context, sources: Sequence[str], interval: float | None, console: Console) -> IngestReport:
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asked for.
+
+    Attributes:
+        options: How everything shall be looked at.
+        recursive: Whether folders within folders count.
+        in_place: Whether files are used where they lie.
+    """
+
+    options: IngestOptions
+    recursive: bool = True
+    in_place: bool = False
+
+
+@click.command("ingest")
+@click.argument("sources", nargs=-1, required=True, metavar="PATH|URL...")
+@click.option("--interval", type=float, help="Seconds between the frames that are looked at; 0.5 is allowed.")
+@click.option("--sampling", type=click.Choice([one.value for one in Sampling]), help="Which frames are looked at.")
+@click.option("--recursive/--no-recursive", default=True, show_default=True, help="Also look into folders of folders.")
+@click.option("--in-place", is_flag=True, help="Use files where they lie instead of copies; they are never changed.")
+@click.option("--again", is_flag=True, help="Look anew, with these settings, at what is in the library already.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@plain_errors
+def ingest_command(
+    sources: tuple[str, ...],
+    interval: float | None,
+    sampling: str | None,
+    recursive: bool,
+    in_place: bool,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Adds videos, pictures, folders of them or addresses, and finds the faces in them.
+
+    The pictures of a folder are one set; those that are added to it later are a set of their own.
+    """
+    options = IngestOptions(interval=interval, sampling=Sampling(sampling) if sampling else None, again=again)
+    report = ingest_all(open_context(), sources, Asked(options, recursive, in_place), Console(stderr=True))
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        report.print(Console())
+    if report.failed:
+        sys.exit(1)
+
+
+def ingest_all(context: Context, sources: Sequence[str], asked: Asked, console: Console) -> IngestReport:
     """Ingests files, folders and addresses one after the other, then groups the library.
 
     Args:
         context: The context; its queue is not used.
         sources: Paths of files or folders, or http(s) addresses.
-        interval: Seconds between samples; the setting's where ``None``.
+        asked: What was asked for.
         console: Where progress is shown.
 
     Returns:
         What became of each; one bad source does not stop the others.
     """
     report = IngestReport()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[faces]}"))
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+    with make_progress(console) as progress:
         for source in sources:
-            for item in _expand(source):
-                report.results.append(
-                    item if isinstance(item, Result) else _ingest_one(context, str(item), interval, progress)
-                )
+            for name, submit in _expand(context, source, asked):
+                report.results.extend(_ingest_one(context, name, submit, progress))
     if any(not result.error for result in report.results):
         report.summary = cluster_library(context)
     return report
 
 
-def _expand(source: str) -> Iterator[str | Path | Result]:
+Submit = Callable[[], Iterable[Submission]]
+
+
+def _expand(context: Context, source: str, asked: Asked) -> Iterator[tuple[str, Submit]]:
+    """What a source stands for: a name, and what files it."""
     path = Path(source)
-    if source.startswith(("http://", "https://")) or not path.is_dir():
-        yield source
-        return
-    videos = look_into(path).videos
-    yield from videos
-    if not videos:
-        yield Result(source, error="There is no video in this folder.")
+    if source.startswith(ADDRESSES):
+        yield source, lambda: [submit_url(context, source, asked.options)]
+    elif "://" in source:
+        yield source, partial(_fail, "Only http and https addresses can be fetched.")
+    elif not path.is_dir():
+        yield source, partial(_one, context, path, asked)
+    else:
+        found = look_into(path, recursive=asked.recursive)
+        for video in found.videos:
+            yield str(video), partial(_one, context, video, asked)
+        for folder, pictures in found.pictures.items():
+            yield str(folder), partial(submit_folder, context, folder, pictures, asked.options, in_place=asked.in_place)
+        if not found:
+            yield source, partial(_fail, "There is no video and no picture in this folder.")
 
 
-def _ingest_one(context: Context, source: str, interval: float | None, progress: Progress) -> Result:
+def _one(context: Context, path: Path, asked: Asked) -> Iterable[Submission]:
+    return [submit_file(context, path, asked.options, in_place=asked.in_place)]
+
+
+def _fail(message: str) -> Iterable[Submission]:
+    raise NotFoundError(message)
+
+
+def _ingest_one(context: Context, source: str, submit: Submit, progress: Progress) -> Iterator[Result]:
     name = source if "://" in source else Path(source).name
     bar = progress.add_task(name[:40], total=None, faces="")
     try:
-        submission = _submit(context, source, interval)
-        _watch(context, submission.job_id, progress, bar)
+        for submission in submit():
+            run_with_bar(context, submission.job_id, progress, bar)
+            yield _result(context, source, submission)
     except AppError as error:
-        return Result(source, error=error.message)
+        yield Result(source, error=error.message)
     finally:
         progress.remove_task(bar)
+
+
+def _result(context: Context, source: str, submission: Submission) -> Result:
     job = get_job(context, submission.job_id)
-    failed = job.state in (JobState.FAILED, JobState.CANCELLED)
+    error = None
+    if job.state in (JobState.FAILED, JobState.CANCELLED):
+        error = job.error or "The job was cancelled."
+    elif not job.state.is_final and job.error:
+        error = f"{job.error} It is tried again by the next worker that runs."
     return Result(
         source=source,
         video_id=job.video_id,
         job_id=job.id,
         faces=job.faces_found,
         duplicate=submission.duplicate,
-        interval=job.params.get("interval"),
+        again=submission.again,
+        interval=submission.interval,
+        sampling=submission.sampling,
         note=job.note,
-        error=(job.error or "The job was cancelled.") if failed else None,
+        error=error,
     )
-
-
-def _submit(context: Context, source: str, interval: float | None) -> Submission:
-    if source.startswith(("http://", "https://")):
-        return submit_url(context, source, IngestOptions(interval=interval))
-    if "://" in source:
-        raise NotFoundError("Only http and https addresses can be fetched.")
-    return submit_file(context, Path(source), IngestOptions(interval=interval))
-
-
-def _watch(context: Context, job_id: str, progress: Progress, bar: TaskID) -> None:
-    """Runs the job in a thread and moves the bar until it ends."""
-    worker = threading.Thread(target=run_job, args=(context, job_id), name="ingest", daemon=True)
-    worker.start()
-    while worker.is_alive():
-        worker.join(POLL_SECONDS)
-        job = get_job(context, job_id)
-        faces = f"{job.faces_found} faces" if job.faces_found else job.step
-        progress.update(bar, completed=job.done, total=job.total, faces=faces)

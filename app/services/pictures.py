@@ -14,6 +14,7 @@ from app.domain import JobKind, MediaKind, VideoOrigin
 from app.errors import EmptyMediaError, InvalidInputError
 from app.media.archives import MAX_MEMBERS, pack_files
 from app.media.stills import FileStills, Still, list_stills
+from app.services.again import resubmit
 from app.services.context import Context
 from app.services.filing import Origin, Submission, checked_options, file_again, file_job, new_video
 from app.services.ingest import NO_OPTIONS, announce, finish_upload, submit_file
@@ -27,6 +28,46 @@ from app.storage import videos as video_rows
 from app.storage.blobs import safe_file_name
 
 Marked = tuple[Path, FileMark]
+
+
+def submit_folder(
+    context: Context,
+    folder: Path,
+    files: Sequence[Path],
+    options: IngestOptions = NO_OPTIONS,
+    *,
+    in_place: bool = False,
+) -> Iterator[Submission]:
+    """Files the pictures of a folder that are new or changed as a set; those that are there are named as such.
+
+    Args:
+        context: The context.
+        folder: Where they lie.
+        files: The pictures.
+        options: How they shall be looked at.
+        in_place: Use them where they lie instead of a copy.
+
+    Raises:
+        AppError: As :func:`submit_pictures`.
+    """
+    with context.database.session() as session:
+        known = source_rows.known_files(session)
+    new: list[Path] = []
+    there: set[int] = set()
+    for path in files:
+        before = known.get(str(path.resolve()))
+        try:
+            mark = mark_of(path)
+        except FileNotFoundError:
+            continue  # it went while others were filed
+        if before is not None and before[:2] == (mark.size, mark.modified_ns):
+            there.add(before.video_id)
+        else:
+            new.append(path)
+    for video_id in sorted(there):
+        yield resubmit(context, video_id, options)
+    if new:
+        yield from submit_pictures(context, folder, new, options, in_place=in_place)
 
 
 def submit_pictures(
@@ -173,7 +214,7 @@ def _note_files(session: Session, video_id: int, files: Sequence[Marked]) -> Non
                 "modified_ns": mark.modified_ns,
             }
             for path, mark in files
-            if known.get(str(path)) != (mark.size, mark.modified_ns)
+            if known.get(str(path)) != (mark.size, mark.modified_ns, video_id)
         ],
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -65,18 +65,34 @@ def add_many(session: Session, origin: VideoOrigin, rows: Sequence[Mapping[str, 
         session.execute(insert(VideoSource), [{**row, "origin": origin, "created_at": now} for row in part])
 
 
-def for_video(session: Session, video_id: int) -> list[VideoSource]:
+def for_video(session: Session, video_id: int, limit: int | None = None) -> list[VideoSource]:
     """The places that a video came from, the first one first."""
     statement = select(VideoSource).where(VideoSource.video_id == video_id).order_by(VideoSource.id)
-    return list(session.scalars(statement))
+    return list(session.scalars(statement.limit(limit)))
 
 
-def known_files(session: Session) -> dict[str, tuple[int, int]]:
-    """Files of this machine that were added: size in bytes and time of the last change (ns) of each, as they were."""
-    statement = select(VideoSource.address, VideoSource.size_bytes, VideoSource.modified_ns).where(
+class KnownFile(NamedTuple):
+    """A file of this machine, as it was when it was added.
+
+    Attributes:
+        size: Bytes.
+        modified_ns: When it was last changed, nanoseconds since 1970.
+        video_id: The video, or the set of pictures, that it became.
+    """
+
+    size: int
+    modified_ns: int
+    video_id: int
+
+
+def known_files(session: Session) -> dict[str, KnownFile]:
+    """Files of this machine that were added, by their paths."""
+    statement = select(
+        VideoSource.address, VideoSource.size_bytes, VideoSource.modified_ns, VideoSource.video_id
+    ).where(
         VideoSource.origin == VideoOrigin.FILE,
         VideoSource.address.is_not(None),
         VideoSource.modified_ns.is_not(None),
     )
     rows = session.execute(statement.order_by(VideoSource.created_at, VideoSource.id)).all()
-    return {str(address): (int(size or 0), int(modified or 0)) for address, size, modified in rows}
+    return {str(row[0]): KnownFile(int(row[1] or 0), int(row[2] or 0), int(row[3])) for row in rows}

@@ -154,7 +154,7 @@ def test_a_folder_is_one_set(context: Context, tmp_path: Path, album: dict[str, 
     assert cluster_library(context).people == 2
     with context.database.session() as session:
         known = source_rows.known_files(session)
-    assert {str(path): path.stat().st_size for path in files} == {path: size for path, (size, _) in known.items()}
+    assert {str(path): path.stat().st_size for path in files} == {path: one.size for path, one in known.items()}
     (again,) = submit_pictures(context, folder, files, in_place=not in_place)
     assert (again.duplicate, again.video_id) == (True, submission.video_id)
     delete_video(context, video.id)
