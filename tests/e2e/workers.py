@@ -16,6 +16,7 @@ from app.services.jobs import get_job
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 180.0
 DOWNLOADER = ("--pool=threads", f"--concurrency={DOWNLOADER_THREADS}", f"--queues={DOWNLOADER_QUEUES}")
+SCHEDULER = ("beat", "--pidfile=")
 
 
 class Worker:
@@ -24,7 +25,8 @@ class Worker:
     Args:
         context: The library.
         name: Of the process and its log.
-        options: What ``celery worker`` is told; ``DOWNLOADER`` makes it one that only downloads.
+        options: What ``celery worker`` is told; ``DOWNLOADER`` makes it one that only downloads,
+            ``SCHEDULER`` the scheduler.
     """
 
     def __init__(self, context: Context, name: str = "worker", options: tuple[str, ...] = ("--pool=solo",)) -> None:
@@ -37,10 +39,15 @@ class Worker:
             "ALLOWED_FETCH_HOSTS": ",".join(settings.allowed_fetch_hosts),
             "DOWNLOAD_CONCURRENCY": str(settings.download_concurrency),
         }
-        command = ["-m", "celery", "--quiet", "-A", "celery_worker", "worker", *options, "--without-gossip"]
+        command = ["-m", "celery", "--quiet", "-A", "celery_worker"]
+        if options == SCHEDULER:
+            command += [*options, "--loglevel=INFO"]
+        else:
+            command += ["worker", *options, "--without-gossip", "--without-mingle"]
+            command += [f"--hostname={name}@%h", "--loglevel=INFO"]
         self._log = (settings.faaaaaces_data / f"{name}.log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, *command, "--without-mingle", f"--hostname={name}@%h", "--loglevel=INFO"],
+            [sys.executable, *command],
             cwd=ROOT,
             env={**os.environ, **own},
             stdin=subprocess.DEVNULL,
