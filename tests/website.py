@@ -33,7 +33,7 @@ class Website:
                     else:
                         page(self)
 
-            do_HEAD = do_GET
+            do_HEAD = do_POST = do_GET
 
             def log_message(self, *_: object) -> None:
                 pass

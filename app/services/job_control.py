@@ -143,10 +143,9 @@ def _change(
 
 
 def _cannot(job: Job, done: str) -> str:
-    if done in ("resumed", "tried again") and job.state in (JobState.PAUSED, JobState.FAILED, JobState.CANCELLED):
-        can = JobState.PAUSED if done == "resumed" else job.state
-        if job.state is can:
-            return "Another grouping of all faces waits already; it does this one's work."
+    able = {"resumed": (JobState.PAUSED,), "tried again": (JobState.FAILED, JobState.CANCELLED)}
+    if job.state in able.get(done, ()):
+        return "Another grouping of all faces waits already; it does this one's work."
     return f"This job {_IS[job.state]}, so it cannot be {done}."
 
 

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.domain import JobState
-from app.models import utc_now
+from app.domain import JobKind, JobState
+from app.models import Job, utc_now
 from app.routes.events import event_stream, mark_of, parse_event_id
 from app.services import library as views
 from app.services.context import Context
@@ -132,3 +132,19 @@ def test_the_stream_ends_when_the_server_stops(client: FlaskClient, app: Flask) 
 )
 def test_parse_event_id(text: str | None, moment: datetime | None) -> None:
     assert parse_event_id(text) == moment
+
+
+def test_many_changes_at_once_are_told_as_many(context: Context, library: Library, request_context: None) -> None:
+    same = utc_now()
+    with context.database.write() as session:
+        session.add_all(
+            [
+                Job(id=f"{number:032d}", kind=JobKind.CLUSTER, state=JobState.CANCELLED, updated_at=same)
+                for number in range(150)
+            ]
+        )
+    listener = Listener(context)
+    names = [listener.next()[0] for _ in range(102)]
+    assert names == ["job"] * 100 + ["jobs", "library"]
+    running = library.job(state=JobState.RUNNING)
+    assert listener.next()[1]["job_id"] == running, "what changes later must not drown in it"
