@@ -126,9 +126,16 @@ class FolderStore(BlobStore):
 
     def list(self, area: str) -> Iterator[BlobInfo]:
         """See :meth:`BlobStore.list`. Links are not followed; other areas' folders inside this one are left out."""
-        root = self._areas[check_area(area)]
+        return self._walk(check_area(area), self._areas[area])
+
+    def list_folder(self, prefix: str) -> Iterator[BlobInfo]:
+        """See :meth:`BlobStore.list_folder`."""
+        return self._walk(prefix.split("/", 1)[0], self.path(prefix))
+
+    def _walk(self, area: str, top: Path) -> Iterator[BlobInfo]:
+        root = self._areas[area]
         others = {folder for name, folder in self._areas.items() if name != area}
-        for place, names, files in os.walk(root):
+        for place, names, files in os.walk(top):
             folder = Path(place)
             names[:] = [name for name in names if not name.startswith(".") and folder / name not in others]
             for name in files:
@@ -161,8 +168,13 @@ class FolderStore(BlobStore):
 
     def clean_temp(self, max_age_seconds: float) -> int:
         """See :meth:`BlobStore.clean_temp`; among them what a killed write left in the areas."""
-        halves = [entry for root in set(self._areas.values()) for entry in (root / INCOMING).glob(f"{PREFIX}*")]
-        return super().clean_temp(max_age_seconds) + remove_old(halves, max_age_seconds)
+        return remove_old(self.leftovers(), max_age_seconds)
+
+    def leftovers(self) -> Iterator[Path]:
+        """See :meth:`BlobStore.leftovers`."""
+        yield from super().leftovers()
+        for root in self._areas.values():
+            yield from (root / INCOMING).glob(f"{PREFIX}*")
 
     @contextlib.contextmanager
     def _incoming(self, key: str) -> Iterator[tuple[BinaryIO, Path]]:

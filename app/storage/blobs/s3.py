@@ -158,8 +158,15 @@ class S3Store(BlobStore):
 
     def list(self, area: str) -> Iterator[BlobInfo]:
         """See :meth:`BlobStore.list`; asks page by page, so that a large library needs no large memory."""
+        return self._walk(f"{self._root()}{check_area(area)}/")
+
+    def list_folder(self, prefix: str) -> Iterator[BlobInfo]:
+        """See :meth:`BlobStore.list_folder`."""
+        return self._walk(f"{self._name(prefix)}/")
+
+    def _walk(self, prefix: str) -> Iterator[BlobInfo]:
         root = self._root()
-        for page in self._pages(f"{root}{check_area(area)}/"):
+        for page in self._pages(prefix):
             for found in page:
                 key = str(found["Key"]).removeprefix(root)
                 yield BlobInfo(key, int(found["Size"]), found["LastModified"].timestamp(), _plain(found["ETag"]))

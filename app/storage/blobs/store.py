@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from app.errors import NotFoundError, StorageError
-from app.storage.blobs.temp import TempFiles
+from app.storage.blobs.temp import TempFiles, remove_file_or_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,10 @@ class BlobStore(ABC):
         """All blobs of an area, one of ``videos``, ``faces``, ``thumbnails`` and ``exports``, in no certain order."""
 
     @abstractmethod
+    def list_folder(self, prefix: str) -> Iterator[BlobInfo]:
+        """All blobs under a prefix of at least two parts, such as ``faces/12``."""
+
+    @abstractmethod
     def local_copy(self, key: str) -> AbstractContextManager[Path]:
         """A file of this machine with the bytes of a blob: the blob itself, or a copy that is kept for a while.
 
@@ -198,6 +202,23 @@ class BlobStore(ABC):
         """Writes many small blobs, side by side where that is quicker; returns when all are there."""
         for key, data in blobs:
             self.write(key, data, durable=durable)
+
+    def leftovers(self) -> Iterator[Path]:
+        """Files and folders of this machine that are not yet anything, or that a killed process left."""
+        return self.temp.leftovers()
+
+    def remove_leftovers(self, is_old: Callable[[Path], bool], *, repair: bool = True) -> int:
+        """Removes the leftovers that a function picks.
+
+        Args:
+            is_old: Picks them.
+            repair: False only counts them.
+
+        Returns:
+            How many.
+        """
+        old = [path for path in self.leftovers() if is_old(path)]
+        return sum(remove_file_or_folder(path) for path in old) if repair else len(old)
 
     def abort_uploads(self, before: float) -> int:
         """Ends uploads to the store that were begun before a moment (seconds since 1970) and cut off.

@@ -101,7 +101,7 @@ def remove_old(entries: Iterable[Path], max_age_seconds: float) -> int:
         How many were removed.
     """
     limit = time.time() - max_age_seconds
-    return sum(_remove(entry) for entry in list(entries) if last_touched(entry) < limit)
+    return sum(remove_file_or_folder(entry) for entry in list(entries) if last_touched(entry) < limit)
 
 
 def last_touched(entry: Path) -> float:
@@ -115,7 +115,8 @@ def last_touched(entry: Path) -> float:
     return max(times)
 
 
-def _remove(entry: Path) -> bool:
+def remove_file_or_folder(entry: Path) -> bool:
+    """Removes a file, or a folder with all that is in it; False when it was gone already."""
     try:
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)

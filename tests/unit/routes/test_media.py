@@ -3,11 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import requests
 from flask.testing import FlaskClient
 
 from app.domain import MediaKind
+from app.factory import create_app
 from app.services.context import Context
-from tests.library import Library, jpeg, plain
+from tests.buckets import Service
+from tests.library import Library, jpeg, make_context, plain
 
 DATA = bytes(range(256)) * 40
 
@@ -125,3 +128,21 @@ def test_a_file_that_is_used_where_it_lies(client: FlaskClient, library: Library
 
 def test_pictures_are_not_played(client: FlaskClient, library: Library) -> None:
     assert client.get(f"/media/videos/{library.video(media_kind=MediaKind.PICTURES)}").status_code == 404
+
+
+def test_a_video_of_a_public_bucket_is_fetched_from_there(
+    tmp_path: Path, s3: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)  # stands for Amazon's own address
+    settings = {**s3.settings(s3.bucket()), "blob_store_endpoint": None}
+    context = make_context(tmp_path, **settings)
+    video = Library(context).video(data=DATA, picture=jpeg(plain()))
+    client = create_app(context.settings, context).test_client()
+    answer = client.get(f"/media/videos/{video}?download=1")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (302, "no-store")
+    part = requests.get(answer.headers["Location"], headers={"Range": "bytes=5-9"}, timeout=30)
+    assert (part.status_code, part.content, part.headers["Content-Type"]) == (206, DATA[5:10], "video/mp4")
+    assert part.headers["Content-Disposition"].startswith("attachment;")
+    assert client.get("/media/thumbnails/1.jpg").status_code == 200  # small ones are sent from here
+    assert "media-src 'self' https://*.amazonaws.com blob:" in client.get("/").headers["Content-Security-Policy"]
+    context.database.dispose()
