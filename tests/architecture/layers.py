@@ -53,6 +53,7 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "onnxruntime": frozenset({"app.vision"}),
     "PIL": frozenset({"app.pixels", "app.vision"}),
     "pillow_heif": frozenset({"app.pixels"}),
+    "watchdog": frozenset({"app.services"}),
     "cv2": frozenset({"app.vision", "app.media"}),
     "deepface": frozenset({"app.vision"}),
     "retinaface": frozenset({"app.vision"}),
@@ -160,5 +161,7 @@ def environment_reads(path: Path, root: Path) -> list[str]:
     return [
         f"{path.relative_to(root)}:{node.lineno}: reads the environment"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path)))
-        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("environ", "getenv", "environb")
+        and ast.unparse(node) != "request.environ"  # WSGI's word for what belongs to a request
     ]
