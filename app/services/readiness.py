@@ -11,7 +11,7 @@ from app.errors import AppError
 from app.services.context import Context
 from app.services.limits import disk_state
 from app.services.models.status import pack_status
-from app.services.presence import count_workers
+from app.services.presence import count_downloaders, count_workers
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +57,15 @@ def _database(context: Context) -> Check:
 
 def _worker(context: Context) -> Check:
     try:
-        count = count_workers(context)
+        count, downloaders = count_workers(context), count_downloaders(context)
     except (AppError, SQLAlchemyError) as error:
         logger.warning("workers not counted", exc_info=error)
         return Check("worker", ok=False, message="The database does not answer.")
     if not count:
         return Check("worker", ok=False, message="No worker is running, so videos wait. Start one, or use run.py.")
+    if not downloaders:
+        message = "No downloader is running, so links wait, and nobody tidies up. Start one, or use run.py."
+        return Check("worker", ok=False, message=message)
     return Check("worker", ok=True, message="One worker is there." if count == 1 else f"{count} workers are there.")
 
 
