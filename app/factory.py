@@ -21,6 +21,7 @@ from app.routes.security import install_guards, load_secret_key
 from app.routes.tus import make_tus
 from app.routes.uploads import install_uploads
 from app.services.context import Context, build_context
+from app.services.folders import ARCHIVE_SUFFIXES, VIDEO_SUFFIXES
 from app.tasks.celery_app import make_celery
 from app.tasks.queue import CeleryQueue
 
@@ -88,6 +89,7 @@ def _install_templates(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals.update(
         settings=settings,
         media_url=media_url,
+        upload_suffixes=sorted(VIDEO_SUFFIXES | ARCHIVE_SUFFIXES | {".gif"}),
         job_titles=formats.KINDS,
         states=formats.STATES,
         queue_titles=formats.QUEUES,

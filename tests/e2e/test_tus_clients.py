@@ -93,7 +93,7 @@ def test_the_server_is_killed_midway(
     with Wire(server.port, KILL_AFTER, kill) as wire:
         address = client(wire.url, path)
     assert len(at_the_kill) == 1, "the kill must come in the middle"
-    assert KILL_AFTER * 0.9 < at_the_kill[0] < SIZE, "what had arrived must be on the disk"
+    assert KILL_AFTER * 0.5 < at_the_kill[0] < SIZE, "what had arrived must be on the disk"
     upload = told(f"{server.url}/files/{address.rsplit('/', 1)[1]}")
     assert (upload["state"], upload["duplicate"], upload["error"]) == ("filed", False, None)
     video = told(f"{server.url}/api/video_info/{upload['video_id']}")["video"]

@@ -116,11 +116,14 @@ class Wire:
         except OSError:
             pass  # one of the two is gone, and so is the connection
         for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # wakes the thread of the other direction, which close alone does not
             end.close()
 
     def _count(self, size: int) -> None:
         with self._lock:
             self._left -= size
-            if self._left <= 0 and not self.has_called:
-                self.has_called = True
-                self._call()
+            if self._left > 0 or self.has_called:
+                return
+            self.has_called = True
+        self._call()  # the other connections go on meanwhile

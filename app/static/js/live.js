@@ -110,8 +110,10 @@ function exchange(page) {
 
 function replaceMain(page) {
   const uploads = document.querySelector("[data-uploads]");
-  document.querySelector("main").replaceChildren(...page.querySelector("main").childNodes);
-  if (uploads?.children.length) document.querySelector("main").append(uploads);
+  const main = document.querySelector("main");
+  main.replaceChildren(...page.querySelector("main").childNodes);
+  main.querySelector("[data-uploads]")?.remove();
+  if (uploads) main.append(uploads); // with what it shows, and what it knows of new files
   morph(document.getElementById("menu-jobs"), page.getElementById("menu-jobs"));
 }
 

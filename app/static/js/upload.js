@@ -1,15 +1,13 @@
-/** Drag and drop, and one progress bar per file. Two files are sent at a time. */
-import { size } from "./format.js";
-
-const AT_ONCE = 2;
-const waiting = [];
-let active = 0;
+/** Takes files from the form, by drag and drop, and whole folders; what becomes of them is in upload_list.js. */
+import { plural } from "./format.js";
+import { toast } from "./small.js";
+import { add, hurry, isSending, restore } from "./upload_list.js";
 
 export function startUploads() {
   document.addEventListener("change", (event) => {
     const form = event.target.matches("input[type=file]") ? event.target.closest("[data-upload]") : null;
     if (!form) return;
-    addFiles(form, [...event.target.files]);
+    addFiles([...event.target.files]);
     event.target.value = "";
   });
   document.addEventListener("submit", (event) => {
@@ -18,116 +16,94 @@ export function startUploads() {
   for (const kind of ["dragenter", "dragover"]) document.addEventListener(kind, onDrag);
   document.addEventListener("dragleave", (event) => !event.relatedTarget && mark(false));
   document.addEventListener("drop", onDrop);
-  window.addEventListener("beforeunload", (event) => active && event.preventDefault());
+  document.addEventListener("faces:files", (event) => addFiles(event.detail));
+  window.addEventListener("beforeunload", (event) => isSending() && event.preventDefault());
+  window.addEventListener("online", hurry);
+  const form = uploadForm();
+  if (!form || !place()) return;
+  startFolderButton(form.querySelector("[data-folder]"));
+  restore(place().dataset.unfinished);
+}
+
+/** The list, which also knows where files go; it stays when the form leaves the page. */
+function place() {
+  return document.querySelector("[data-uploads]");
+}
+
+function uploadForm() {
+  return document.querySelector("[data-upload]");
 }
 
 function onDrag(event) {
-  if (!document.querySelector("[data-upload]") || !event.dataTransfer?.types.includes("Files")) return;
+  if (!uploadForm() || !event.dataTransfer?.types.includes("Files")) return;
   event.preventDefault();
   mark(true);
 }
 
-function onDrop(event) {
-  const form = document.querySelector("[data-upload]");
-  if (!form || !event.dataTransfer?.types.includes("Files")) return;
+async function onDrop(event) {
+  if (!uploadForm() || !event.dataTransfer?.types.includes("Files")) return;
   event.preventDefault();
   mark(false);
-  addFiles(form, [...event.dataTransfer.files]);
+  // the entries have to be taken now: after the event the browser forgets them
+  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const folders = entries.filter((entry) => entry.isDirectory);
+  if (!folders.length) {
+    addFiles([...event.dataTransfer.files]);
+    return;
+  }
+  const single = entries.filter((entry) => entry.isFile);
+  const inside = (await Promise.all(folders.map(filesOf))).flat();
+  addFiles([...(await Promise.all(single.map(fileOf))), ...fromFolder(inside)].filter(Boolean));
 }
 
 function mark(over) {
-  document.querySelector("[data-upload]")?.classList.toggle("over", over);
+  uploadForm()?.classList.toggle("over", over);
 }
 
-function addFiles(form, files) {
-  for (const file of files) {
-    const row = makeRow(file);
-    document.querySelector("[data-uploads]").append(row.element);
-    const limit = Number(form.dataset.limit);
-    if (file.size > limit) row.fail(`This file has ${size(file.size)}; the limit is ${size(limit)}.`);
-    else if (!file.size) row.fail("This file is empty.");
-    else waiting.push({ file, row, url: form.dataset.endpoint, interval: form.elements.interval.value });
-  }
-  next();
-}
-
-function next() {
-  while (active < AT_ONCE && waiting.length) send(waiting.shift());
-}
-
-function send({ file, row, url, interval }) {
-  active += 1;
-  row.element.classList.add("busy");
-  const request = new XMLHttpRequest();
-  const form = new FormData();
-  if (interval) form.append("interval", interval);
-  form.append("file", file);
-  request.upload.addEventListener("progress", (event) => row.progress(event.loaded, event.total));
-  request.addEventListener("loadend", () => {
-    active -= 1;
-    row.element.classList.remove("busy");
-    next();
+function startFolderButton(button) {
+  const input = Object.assign(document.createElement("input"), { type: "file", multiple: true });
+  if (!("webkitdirectory" in input)) return;
+  input.webkitdirectory = true;
+  button.hidden = false;
+  button.addEventListener("click", () => input.click());
+  input.addEventListener("change", () => {
+    addFiles(fromFolder([...input.files]));
+    input.value = "";
   });
-  request.addEventListener("load", () => finish(request, row));
-  request.addEventListener("error", () => row.fail("The connection broke. Try again.", () => requeue({ file, row, url, interval })));
-  request.addEventListener("abort", () => row.fail("Cancelled."));
-  request.open("POST", url);
-  request.responseType = "json";
-  request.send(form);
-  row.onCancel(() => request.abort());
 }
 
-function requeue(item) {
-  item.row.reset();
-  waiting.push(item);
-  next();
+function addFiles(files) {
+  const fields = uploadForm()?.elements;
+  const wishes = { interval: fields?.interval?.value, sampling: fields?.sampling?.value };
+  const { endpoint, limit } = place().dataset;
+  for (const file of files) add(file, { endpoint, limit: Number(limit), wishes });
 }
 
-function finish(request, row) {
-  const answer = request.response;
-  if (request.status === 202 && answer) row.done(answer);
-  else row.fail(answer?.error?.message ?? `The server refused the file (${request.status}).`);
+/** What of a folder is worth sending. Its pictures are not: each would become a video of its own. */
+function fromFolder(files) {
+  const suffixes = place().dataset.suffixes.split(" ");
+  const visible = files.filter((file) => !file.name.startsWith("."));
+  const videos = visible.filter((file) => suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix)));
+  const pictures = visible.filter((file) => !videos.includes(file) && file.type.startsWith("image/"));
+  if (pictures.length) toast(`${plural(pictures.length, "picture")} left out. Put them into a ZIP file to add them as one set.`);
+  else if (!videos.length) toast("There are no videos in this folder.");
+  return videos;
 }
 
-function makeRow(file) {
-  const element = document.createElement("li");
-  element.className = "upload";
-  const name = Object.assign(document.createElement("strong"), { textContent: file.name });
-  const bar = Object.assign(document.createElement("progress"), { max: 1, value: 0 });
-  bar.setAttribute("aria-label", `Upload of ${file.name}`);
-  const text = Object.assign(document.createElement("p"), { textContent: `Waiting · ${size(file.size)}` });
-  const side = Object.assign(document.createElement("div"), { className: "upload-side" });
-  element.append(name, bar, text, side);
-  const button = (label, action) => {
-    const made = Object.assign(document.createElement("button"), { type: "button", className: "button small", textContent: label });
-    made.addEventListener("click", action);
-    side.replaceChildren(made);
-  };
-  return {
-    element,
-    progress(loaded, total) {
-      bar.value = total ? loaded / total : 0;
-      text.textContent = loaded < total ? `${size(loaded)} of ${size(total)}` : "Being filed …";
-    },
-    onCancel: (action) => button("Cancel", action),
-    reset() {
-      element.classList.remove("failed");
-      bar.hidden = false;
-      side.replaceChildren();
-    },
-    fail(message, again) {
-      element.classList.add("failed");
-      bar.hidden = true;
-      text.textContent = message;
-      if (again) button("Try again", again);
-      else side.replaceChildren();
-    },
-    done(answer) {
-      element.classList.add("done");
-      bar.hidden = true;
-      text.textContent = answer.duplicate ? "This video is in the library already." : "In the library; faces are being looked for.";
-      const link = Object.assign(document.createElement("a"), { className: "button small", href: `/videos/${answer.video_id}`, textContent: "Open" });
-      side.replaceChildren(link);
-    },
-  };
+/** All files under a folder that was dropped. */
+async function filesOf(entry) {
+  if (entry.isFile) return [await fileOf(entry)].filter(Boolean);
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    // a browser hands out a hundred at a time
+    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
+    if (!some.length) break;
+    found.push(...some);
+  }
+  return (await Promise.all(found.map(filesOf))).flat();
+}
+
+function fileOf(entry) {
+  return new Promise((resolve) => entry.file(resolve, () => resolve(null)));
 }
