@@ -15,11 +15,11 @@ from rich.table import Table
 
 from app import __version__
 from app.cli_base import open_context, plain_errors, print_json
-from app.cli_doctor import doctor_command
 from app.cli_eval import eval_command
 from app.cli_ingest import ingest_command
 from app.cli_migrate import migrate_pack_command
 from app.cli_models import models
+from app.cli_watch import watch_command
 from app.config import PROJECT_ROOT
 from app.pixels import decode_image
 from app.services.cluster import cluster_library
@@ -167,8 +167,8 @@ def _matches_as_dict(result: FaceMatches) -> dict[str, Any]:
 
 
 main.add_command(ingest_command)
+main.add_command(watch_command)
 main.add_command(models)
-main.add_command(doctor_command)
 main.add_command(eval_command)
 main.add_command(migrate_pack_command)
 
