@@ -15,12 +15,16 @@ import yt_dlp
 from yt_dlp.networking._requests import RequestsHTTPAdapter, RequestsRH, RequestsSession
 from yt_dlp.networking.common import Response
 from yt_dlp.networking.exceptions import HTTPError, ProxyError
+from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
 from app.errors import TooLargeError
 from app.media.addresses import Guard
 from app.media.connections import GuardedPoolManager
 from app.media.cookies import keep_at_home
 from app.media.pace import Pace
+
+NO_PROGRAM = "/nonexistent"
+"""Where yt-dlp is told to look for FFmpeg."""
 
 PAGE_BYTES = 32 * 1024 * 1024
 """Largest page that is read into memory."""
@@ -164,6 +168,7 @@ class GuardedYoutubeDL(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no
 
     def __init__(self, options: dict[str, Any], guard: Guard, budget: Budget) -> None:
         self._only_handler = functools.partial(_GuardedRH, guard=guard, budget=budget)
+        FFmpegPostProcessor._ffmpeg_location.set(NO_PROGRAM)  # of this thread; else it is looked for in PATH
         super().__init__(options)
         keep_at_home(self.cookiejar)
 

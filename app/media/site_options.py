@@ -16,6 +16,7 @@ import yt_dlp.globals
 from app.media.cookies import read_cookies
 from app.media.download_options import DownloadOptions
 from app.media.javascript import choose_runtime
+from app.media.site_network import NO_PROGRAM
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def site_options(options: DownloadOptions, folder: Path, items: str = "1") -> di
         "fixup": "never",
         "postprocessors": [],
         "hls_prefer_native": True,
-        "ffmpeg_location": "/nonexistent",
+        "ffmpeg_location": NO_PROGRAM,
         "js_runtimes": {runtime.name: {}} if runtime is not None else {},
         "remote_components": [],
         "color": "never",
