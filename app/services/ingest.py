@@ -27,7 +27,7 @@ from app.services.local_files import FileMark, mark_of
 from app.services.uploads import UploadSink, begin_upload, hash_file
 from app.storage import jobs as job_rows
 from app.storage import videos as video_rows
-from app.storage.blobs import Arrival, safe_file_name
+from app.storage.blobs import safe_file_name
 
 __all__ = ["Submission", "check_interval", "finish_upload", "submit_file"]
 
@@ -143,10 +143,13 @@ def _origin(path: Path, mark: FileMark) -> Origin:
 def _file_upload(
     context: Context, sink: UploadSink, found: Inspection | None, options: IngestOptions, origin: Origin
 ) -> Submission:
+    if found is None and (submission := _file_known(context, sink.sha256, options, origin)) is not None:
+        return submission
     with context.blobs.arriving(sink.path, sink.file_name) as arrival, context.database.write() as session:
         known = video_rows.by_sha256(session, sink.sha256)
         if known is not None:
-            _bring_back(known, arrival)
+            if _lost_its_place(known):
+                known.blob_key, known.local_path = arrival.keep(known.id), None
             return file_again(session, known, options, origin)
         found = found or inspect_file(context.settings, sink.path)  # it was known, and is deleted since
         check_library(context, session, sink.size)  # once more: others came in meanwhile
@@ -157,10 +160,18 @@ def _file_upload(
         return file_job(session, JobKind.PROCESS_VIDEO, video, options)
 
 
-def _bring_back(video: Video, arrival: Arrival) -> None:
-    """A copy takes the place of a file that was used where it lay and is no longer there."""
-    if video.blob_key is None and video.local_path is not None and not os.path.exists(video.local_path):  # noqa: PTH110
-        video.blob_key, video.local_path = arrival.keep(video.id), None
+def _file_known(context: Context, sha256: str, options: IngestOptions, origin: Origin) -> Submission | None:
+    """For bytes that need not be stored once more, which in a bucket takes long; ``None`` where they must be."""
+    with context.database.write() as session:
+        known = video_rows.by_sha256(session, sha256)
+        if known is None or _lost_its_place(known):
+            return None
+        return file_again(session, known, options, origin)
+
+
+def _lost_its_place(video: Video) -> bool:
+    """True for a file that was used where it lay and is no longer there; a copy takes its place."""
+    return video.blob_key is None and video.local_path is not None and not os.path.exists(video.local_path)  # noqa: PTH110
 
 
 def _file_in_place(
