@@ -15,6 +15,7 @@ from rich.table import Table
 
 from app import __version__
 from app.cli_base import open_context, plain_errors, print_json
+from app.cli_doctor import doctor_command
 from app.cli_eval import eval_command
 from app.cli_ingest import ingest_command
 from app.cli_migrate import migrate_pack_command
@@ -169,6 +170,7 @@ def _matches_as_dict(result: FaceMatches) -> dict[str, Any]:
 main.add_command(ingest_command)
 main.add_command(watch_command)
 main.add_command(models)
+main.add_command(doctor_command)
 main.add_command(eval_command)
 main.add_command(migrate_pack_command)
 
