@@ -94,7 +94,7 @@ def _waiting(job: JobRow) -> StepState:
 
 
 def _numbers(job: JobRow, name: str, number: int, reached: int) -> tuple[float | None, float | None]:
-    if name == job.step or (name == "looking" and job.step in ("linking", "done")):
+    if name == job.step or (name in ("looking", "writing") and job.step in ("linking", "done")):
         return (job.done, job.total) if name in UNITS else (None, None)
     if name == "downloading" and number < reached:
         size = float(job.size_bytes) if job.size_bytes is not None else None

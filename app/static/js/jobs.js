@@ -4,14 +4,33 @@ import { localiseTimes, toast } from "./small.js";
 
 const DONE = { pause: "Paused", resume: "Goes on", retry: "Tried again", cancel: "Cancelled" };
 
+const unfolded = new Set(); // ids of the jobs whose logs a person opened
+
 export function startJobs() {
   document.addEventListener("submit", onSubmit);
   document.addEventListener("change", onChange);
-  document.addEventListener("toggle", (event) => event.target.matches?.("[data-log][open]") && readLog(event.target), true);
-  document.addEventListener("faces:job", ({ detail: job }) => {
-    const log = document.querySelector(`[data-log-of="${CSS.escape(job.job_id)}"][open]`);
-    if (log) readLog(log);
+  document.addEventListener("toggle", onToggle, true);
+  // a job that has moved to another list is a new element there
+  document.addEventListener("faces:exchanged", () => {
+    for (const id of unfolded) logOf(id)?.setAttribute("open", "");
   });
+  document.addEventListener("faces:job", ({ detail: job }) => {
+    if (unfolded.has(job.job_id) && logOf(job.job_id)) readLog(logOf(job.job_id));
+  });
+}
+
+function logOf(id) {
+  return document.querySelector(`[data-log-of="${CSS.escape(id)}"]`);
+}
+
+function onToggle({ target }) {
+  if (!target.matches?.("[data-log]") || !target.isConnected) return;
+  if (target.open) {
+    unfolded.add(target.dataset.logOf);
+    readLog(target);
+  } else {
+    unfolded.delete(target.dataset.logOf);
+  }
 }
 
 async function onSubmit(event) {
