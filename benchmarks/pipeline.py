@@ -14,13 +14,13 @@ from app.config import Settings
 from app.media.frames import FrameSampler
 from app.media.probe import probe
 from app.models import Job
-from app.services import process_video
 from app.services.cluster import request_clustering
 from app.services.context import Context, build_context
 from app.services.erase import delete_video
 from app.services.ingest import submit_file
 from app.services.ingest_options import IngestOptions
 from app.services.jobs import Outcome, get_job, run_job
+from app.services.process_video import crops, run
 from app.storage import people as people_rows
 from app.storage.blobs import BlobStore
 from app.storage.database import Database
@@ -193,12 +193,12 @@ def _forget(context: Context, job: Job) -> None:
 def _counted(steps: Steps) -> Iterator[None]:
     """Counts the steps inside a video's job; the engine counts its own."""
     calls: list[tuple[str, Any, str]] = [
-        ("waiting for the decoder", process_video, "probe"),
+        ("waiting for the decoder", run, "probe"),
         ("waiting for the decoder", FrameSampler, "__init__"),
         ("waiting for the decoder", FrameSampler, "__next__"),
-        ("crops", process_video, "encode_jpeg"),
+        ("crops", crops, "encode_jpeg"),
         ("crops", BlobStore, "write"),
-        ("tracks", process_video, "link_tracks"),
+        ("tracks", run, "link_tracks"),
     ]
     with ExitStack() as stack:
         for name, owner, attribute in calls:

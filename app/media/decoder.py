@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 _TELLS_TRUE_TIMES = frozenset({"mov", "matroska", "mpegts", "mpeg", "flv", "mxf", "gif"})
 """Containers that store when each frame is shown. AVI, for one, does not; FFmpeg makes such times up."""
 
-_SEEKS_WELL = frozenset({"mov", "matroska"})
+SEEKS_WELL = frozenset({"mov", "matroska"})
 """Containers with an index by time; elsewhere FFmpeg guesses, so there every packet is read (and none decoded)."""
 
 
@@ -141,7 +141,7 @@ class SampleDecoder:
         self, container: InputContainer, stream: VideoStream, reader: PacketReader, run: PlannedRun, origin: int
     ) -> Iterator[VideoFrame | None]:
         """Stretches of groups that follow each other; between two of them lies what need not be read."""
-        self._jumps = run.tick > 0 and not _SEEKS_WELL.isdisjoint(container.format.name.split(","))
+        self._jumps = run.tick > 0 and not SEEKS_WELL.isdisjoint(container.format.name.split(","))
         sought = self._clock.next_sample > 0 and self._seek(container, stream, run, origin)
         read_to: int | None = None
         while True:

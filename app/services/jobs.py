@@ -21,7 +21,9 @@ from app.services.job_run import LEASE_SECONDS, JobRun
 from app.services.outcomes import Outcome
 from app.services.owners import current_owner
 from app.services.process_media import process_media
+from app.services.process_video import process_segment
 from app.services.queues import limit_of, wake_ready
+from app.services.webhooks import deliver_soon
 from app.storage import jobs as job_rows
 
 __all__ = ["HANDLERS", "Outcome", "cancel_job", "get_job", "recover_jobs", "run_job", "work"]
@@ -52,6 +54,7 @@ def _cluster(context: Context, run: JobRun) -> None:
 HANDLERS: dict[JobKind, Callable[[Context, JobRun], None]] = {
     JobKind.PROCESS_VIDEO: _process,
     JobKind.FETCH_VIDEO: _fetch,
+    JobKind.SEGMENT: process_segment,
     JobKind.CLUSTER: _cluster,
     JobKind.EXPORT: export,
 }
@@ -119,6 +122,7 @@ def _run(context: Context, job: Job, token: str) -> Outcome:
     outcome = attempt(context, job, token, HANDLERS[JobKind(job.kind)])
     seconds = round(time.perf_counter() - started, 3)
     logger.info("attempt ended", extra={"job_id": job.id, "outcome": outcome.value, "seconds": seconds})
+    deliver_soon(context)
     return outcome
 
 

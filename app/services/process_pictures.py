@@ -31,7 +31,7 @@ from app.services.local_files import FileMark, check_unchanged
 from app.services.models.choose import pack_of_space
 from app.services.models.fetching import fetch_missing_weights
 from app.services.pictures import still_row
-from app.services.process_video import CROP_SIDE, _observed, _Placed, _track_row, _write_thumbnail, crop_face
+from app.services.process_video import CROP_SIDE, Placed, crop_face, observed, track_row, write_thumbnail
 from app.services.video_files import local_file
 from app.storage import faces as face_rows
 from app.storage import pictures as picture_rows
@@ -140,7 +140,7 @@ def _look_at_chunk(
 class _Seen:
     """What came of a chunk."""
 
-    faces: list[_Placed] = field(default_factory=list)
+    faces: list[Placed] = field(default_factory=list)
     changes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
 
@@ -209,19 +209,20 @@ def _keep(
 ) -> None:
     """Writes crops and what browsers show; rows come later, in the transaction of the checkpoint."""
     if video.thumbnail_key is None:
-        video.thumbnail_key = _write_thumbnail(context, video.id, [frame for frame, _ in group], list(found))
+        video.thumbnail_key = write_thumbnail(context, video.id, [frame for frame, _ in group], list(found))
+    blobs: list[tuple[str, bytes]] = []
     for (frame, picture), faces in zip(group, found, strict=True):
         shown = f"thumbnails/{video.id}/{picture.number:08d}.jpg"
-        context.blobs.write(shown, encode_jpeg(frame.image, quality=85, max_side=SHOWN_SIDE), durable=False)
+        blobs.append((shown, encode_jpeg(frame.image, quality=85, max_side=SHOWN_SIDE)))
         height, width = frame.image.shape[:2]
         change = {"blob_key": shown, "width": width, "height": height, "error": None, "added_at": utc_now()}
         seen.changes.append((picture.id, change))
         place = Frame(frame.sample, frame.timestamp, NO_PIXELS)  # the picture itself need not wait for the others
         for ordinal, face in enumerate(faces):
-            placed = _Placed(video.id, place, ordinal, face)
-            crop = encode_jpeg(crop_face(frame.image, face), max_side=CROP_SIDE)
-            context.blobs.write(placed.crop_key, crop, durable=False)
+            placed = Placed(video.id, place, ordinal, face)
+            blobs.append((placed.crop_key, encode_jpeg(crop_face(frame.image, face), max_side=CROP_SIDE)))
             seen.faces.append(placed)
+    context.blobs.write_many(blobs, durable=False)
 
 
 def _link(context: Context, run: JobRun, video_id: int) -> bool:
@@ -234,7 +235,7 @@ def _link(context: Context, run: JobRun, video_id: int) -> bool:
         present = space_rows.hold(session)
         if space is not None and (present is None or present.name != space.name):
             return False
-        rows = [(_track_row(video_id, space.id, result), result.keys) for result in results] if space else []
+        rows = [(track_row(video_id, space.id, result), result.keys) for result in results] if space else []
         track_rows.replace_for_video(session, video_id, rows)
     return True
 
@@ -244,7 +245,7 @@ def _lone_tracks(context: Context, session: Session, video_id: int, space: Embed
     for face in face_rows.in_video(session, video_id):
         if face.space_id == space.id:  # a change of pack leaves those behind that it could not measure anew
             tracker = Tracker(settings)
-            tracker.add([_observed(face)])
+            tracker.add([observed(face)])
             yield from tracker.finish()
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 
 from app.models import Face, Person, Track, Video
+from app.storage.findings import HIDDEN, IS_SHOWN
 from app.storage.rows import batches, run
 
 CHUNK = 500
@@ -28,10 +29,18 @@ def add_many(session: Session, faces: Sequence[Face]) -> list[int]:
     return [face.id for face in faces]
 
 
-def in_video(session: Session, video_id: int, *, chunk: int = CHUNK) -> Iterator[Face]:
-    """Faces of a video in the order of (sample, ordinal), as a stream: memory does not grow with the video."""
+def in_video(session: Session, video_id: int, *, hidden: bool = False, chunk: int = CHUNK) -> Iterator[Face]:
+    """Faces of a video in the order of (sample, ordinal), as a stream: memory does not grow with the video.
+
+    Args:
+        session: A session.
+        video_id: The video.
+        hidden: Those of a run that has not ended yet, instead of those that are seen.
+        chunk: How many are read at a time.
+    """
     query = select(Face).where(Face.video_id == video_id).order_by(Face.sample, Face.ordinal).limit(chunk)
-    last = (-1, -1)
+    query = query.where(~IS_SHOWN if hidden else IS_SHOWN)
+    last = (HIDDEN - 1, -1) if hidden else (-1, -1)
     while True:
         page = session.scalars(query.where(tuple_(Face.sample, Face.ordinal) > last)).all()
         yield from page
@@ -42,7 +51,7 @@ def in_video(session: Session, video_id: int, *, chunk: int = CHUNK) -> Iterator
 
 def count(session: Session, *, video_id: int | None = None, person_id: int | None = None) -> int:
     """How many faces there are, of a video or a person where given."""
-    query = select(func.count()).select_from(Face)
+    query = select(func.count()).select_from(Face).where(IS_SHOWN)
     if video_id is not None:
         query = query.where(Face.video_id == video_id)
     if person_id is not None:
@@ -98,6 +107,7 @@ def records(session: Session, *, chunk: int = 2_000) -> Iterator[FaceRecord]:
         select(Face, Video.file_name, Person.name)
         .join(Video, Video.id == Face.video_id)
         .outerjoin(Person, Person.id == Face.person_id)
+        .where(IS_SHOWN)
         .order_by(Face.video_id, Face.sample, Face.ordinal)
         .options(defer(Face.embedding, raiseload=True), defer(Face.landmarks, raiseload=True))
         .limit(chunk)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.domain import FloatArray, IntArray
 from app.models import EmbeddingSpace, Face, Person, Video
 from app.storage import vectors
+from app.storage.findings import IS_SHOWN
 
 NOBODY = -1
 
@@ -46,7 +47,7 @@ class FaceDescription:
 
 def face_blocks(session: Session, space: EmbeddingSpace, *, rows: int = 20_000) -> Iterator[FaceBlock]:
     """All faces of a space in pieces of at most ``rows``, by id."""
-    query = select(Face.id, Face.person_id, Face.embedding).where(Face.space_id == space.id).order_by(Face.id)
+    query = select(Face.id, Face.person_id, Face.embedding).where(Face.space_id == space.id, IS_SHOWN).order_by(Face.id)
     last = 0
     while found := session.execute(query.where(Face.id > last).limit(rows)).all():
         yield FaceBlock(

@@ -14,16 +14,19 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 
-from app.domain import BoundingBox, Detection, Image
+from app.domain import BoundingBox, Detection, Image, Sampling
 from app.errors import AppError
 from app.media.frames import FrameSampler
+from app.media.sampling import fine_steps
 from app.models import Face, Video
 from app.pixels import decode_image
 from app.services.context import Context
 from app.services.process_video import CROP_SIDE, crop_window
+from app.services.video_files import local_file
 from app.storage import vectors
 
 logger = logging.getLogger(__name__)
@@ -99,7 +102,9 @@ def into_crop(detection: Detection, window: tuple[int, int, int, int], crop: Ima
 
 def has_file(context: Context, video: Video) -> bool:
     """Whether the video itself is in the library."""
-    return video.blob_key is not None and context.blobs.exists(video.blob_key)
+    if video.blob_key is not None:
+        return context.blobs.exists(video.blob_key)
+    return video.local_path is not None and Path(video.local_path).is_file()
 
 
 def from_frames(context: Context, video: Video, interval: float, faces: Sequence[Face]) -> Iterator[list[Sighting]]:
@@ -114,12 +119,14 @@ def from_frames(context: Context, video: Video, interval: float, faces: Sequence
     Yields:
         The faces of one frame. Faces whose frame does not come, or comes at another time than it did, are left out.
     """
-    wanted = {sample: list(group) for sample, group in groupby(faces, key=lambda face: face.sample)}
+    # what a run found that has not ended is not of these samples
+    shown = (face for face in faces if face.sample >= 0)
+    wanted = {sample: list(group) for sample, group in groupby(shown, key=lambda face: face.sample)}
+    if not wanted:
+        return
+    step = interval / fine_steps(video.sampling or Sampling.INTERVAL)
     try:
-        with (
-            context.blobs.local_copy(video.blob_key or "") as path,
-            FrameSampler(path, interval, start_sample=min(wanted)) as sampler,
-        ):
+        with local_file(context, video) as path, FrameSampler(path, step, start_sample=min(wanted)) as sampler:
             for frame in sampler:
                 found = wanted.pop(frame.sample, [])
                 same = [face for face in found if abs(face.timestamp - frame.timestamp) < SAME_MOMENT_SECONDS]

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, defer
 
 from app.domain import BoundingBox
 from app.models import Face, Track
+from app.storage.findings import IS_SHOWN
 from app.storage.views.shapes import FaceRow, Page, TrackRow
 
 
@@ -37,13 +38,15 @@ def videos_of_person(session: Session, person_id: int, page: Page) -> list[int]:
 
 def faces_of_video(session: Session, video_id: int, *, limit: int, offset: int = 0) -> list[FaceRow]:
     """Faces of a video by time."""
-    statement = select(Face).where(Face.video_id == video_id).order_by(Face.timestamp, Face.ordinal)
+    statement = select(Face).where(Face.video_id == video_id, IS_SHOWN).order_by(Face.timestamp, Face.ordinal)
     return _faces(session, statement.limit(limit).offset(offset))
 
 
 def unlinked_faces(session: Session, video_id: int, limit: int) -> list[FaceRow]:
     """The newest faces of a video that belong to no track yet: what a running job has just found."""
-    statement = select(Face).where(Face.video_id == video_id, Face.track_id.is_(None)).order_by(Face.id.desc())
+    statement = (
+        select(Face).where(Face.video_id == video_id, Face.track_id.is_(None), IS_SHOWN).order_by(Face.id.desc())
+    )
     return _faces(session, statement.limit(limit))
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.domain import VideoOrigin
+from app.domain import MediaKind, Sampling, VideoOrigin
 from app.models import Face, Job, Person, Track, Video
+from app.storage.findings import IS_SHOWN
 from app.storage.views.jobs import ACTIVE, latest_jobs
 from app.storage.views.shapes import Page, Totals, VideoRow
 
@@ -60,7 +61,9 @@ def _with_details(session: Session, rows: list[VideoRow]) -> list[VideoRow]:
     ids = [row.id for row in rows]
     if not ids:
         return []
-    counting = select(Face.video_id, func.count(Face.id)).where(Face.video_id.in_(ids)).group_by(Face.video_id)
+    counting = (
+        select(Face.video_id, func.count(Face.id)).where(Face.video_id.in_(ids), IS_SHOWN).group_by(Face.video_id)
+    )
     faces: dict[int, int] = {row[0]: row[1] for row in session.execute(counting)}
     people = _covers(session, ids)
     jobs = latest_jobs(session, ids)
@@ -99,7 +102,9 @@ def _row(found: Video) -> VideoRow:
         file_name=found.file_name,
         origin=VideoOrigin(found.origin),
         source_url=found.source_url,
+        media_kind=MediaKind(found.media_kind),
         blob_key=found.blob_key,
+        in_place=found.local_path is not None,
         thumbnail_key=found.thumbnail_key,
         size_bytes=found.size_bytes,
         duration=found.duration,
@@ -108,6 +113,7 @@ def _row(found: Video) -> VideoRow:
         frame_rate=found.frame_rate,
         codec=found.codec,
         interval=found.interval,
+        sampling=Sampling(found.sampling) if found.sampling else None,
         frames_sampled=found.frames_sampled,
         warning=found.warning,
         sha256=found.sha256,

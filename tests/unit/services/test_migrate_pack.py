@@ -19,7 +19,6 @@ from app.media.frames import FrameSampler
 from app.media.images import encode_jpeg
 from app.models import Base, EmbeddingSpace, Face, Job, PackMigration, Person, StagedFace, Track, Video, utc_now
 from app.pixels import decode_image
-from app.services import process_video as process_video_module
 from app.services.cluster import cluster_library
 from app.services.context import Context
 from app.services.erase import delete_video
@@ -40,7 +39,7 @@ from app.services.migrate_pack import stage as stage_module
 from app.services.migrate_pack.sources import into_crop
 from app.services.owners import current_owner
 from app.services.people import rename_person
-from app.services.process_video import CROP_SIDE, crop_window
+from app.services.process_video import CROP_SIDE, crop_window, linking
 from app.services.search import search_faces
 from app.storage import jobs, spaces, tracks, vectors
 from app.vision import FaceEngine, get_pack
@@ -414,10 +413,10 @@ def test_a_worker_with_the_old_pack_cannot_write_any_more(
 def test_tracks_that_were_linked_from_old_vectors_are_linked_again(
     library: Context, plain: FaceEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = process_video_module._follow, []
+    real, calls = linking._follow, []
 
-    def pack_changes_after_the_look(*arguments: Any) -> Any:
-        found = list(real(*arguments))
+    def pack_changes_after_the_look(*arguments: Any, **options: Any) -> Any:
+        found = list(real(*arguments, **options))
         calls.append(found)
         if len(calls) == 1:
             monkeypatch.setattr(run_module, "_refuse_while_busy", lambda *_: None)
@@ -426,7 +425,7 @@ def test_tracks_that_were_linked_from_old_vectors_are_linked_again(
             thread.join(60)
         return found
 
-    monkeypatch.setattr(process_video_module, "_follow", pack_changes_after_the_look)
+    monkeypatch.setattr(linking, "_follow", pack_changes_after_the_look)
     with library.database.write() as session:
         job = jobs.add(session, JobKind.PROCESS_VIDEO, video_id=1, params={"interval": 1.0})
         job.next_sample = 8

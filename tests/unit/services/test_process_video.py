@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 
 from app.domain import Attributes, Detection, Image, JobState
 from app.errors import NotFoundError
+from app.media import sampling
 from app.models import Face, Job, Person, Track, Video
 from app.pixels import decode_image
-from app.services import process_video as process_video_module
 from app.services.cluster import cluster_library
 from app.services.context import Context
 from app.services.erase import delete_video
@@ -25,6 +25,7 @@ from app.services.ingest import submit_file
 from app.services.ingest_options import IngestOptions
 from app.services.jobs import Outcome, get_job, run_job
 from app.services.people import rename_person
+from app.services.process_video import storing
 from app.services.search import search_faces
 from app.storage import vectors
 
@@ -80,14 +81,14 @@ def test_the_job_tells_how_it_went(library: Context) -> None:
 def test_an_interrupted_attempt_goes_on_at_its_checkpoint(
     context: Context, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_video_module, "CHUNK_SAMPLES", 4)
+    monkeypatch.setattr(sampling, "_CHUNK_INTERVALS", 4)
     undisturbed = submit_file(context, film, IngestOptions(interval=0.5))
     run_job(context, undisturbed.job_id)
     expected = _findings(context)
     delete_video(context, undisturbed.video_id)
 
     submission = submit_file(context, film, IngestOptions(interval=0.5))
-    real, calls = process_video_module._look_at_chunk, []
+    real, calls = storing._look_at_chunk, []
 
     def dies_at_the_third(*arguments: object) -> None:
         calls.append(arguments)
@@ -95,12 +96,12 @@ def test_an_interrupted_attempt_goes_on_at_its_checkpoint(
             raise KeyboardInterrupt  # like a kill: nobody gets to write to the job's row
         real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(process_video_module, "_look_at_chunk", dies_at_the_third)
+    monkeypatch.setattr(storing, "_look_at_chunk", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         run_job(context, submission.job_id)
     job = get_job(context, submission.job_id)
     assert (job.state, job.next_sample) == (JobState.RUNNING, 8)
-    monkeypatch.setattr(process_video_module, "_look_at_chunk", real)
+    monkeypatch.setattr(storing, "_look_at_chunk", real)
     with context.database.write() as session:
         session.get_one(Job, job.id).state = JobState.QUEUED
     assert run_job(context, job.id) == Outcome.SUCCEEDED
@@ -109,20 +110,20 @@ def test_an_interrupted_attempt_goes_on_at_its_checkpoint(
 
 
 def test_a_worker_that_stops_gives_its_job_back(context: Context, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_video_module, "CHUNK_SAMPLES", 4)
+    monkeypatch.setattr(sampling, "_CHUNK_INTERVALS", 4)
     submission = submit_file(context, film)
-    real = process_video_module._look_at_chunk
+    real = storing._look_at_chunk
 
     def is_told_to_stop(*arguments: object) -> None:
         real(*arguments)  # type: ignore[arg-type]
         context.stopping.set()
 
-    monkeypatch.setattr(process_video_module, "_look_at_chunk", is_told_to_stop)
+    monkeypatch.setattr(storing, "_look_at_chunk", is_told_to_stop)
     assert run_job(context, submission.job_id) == Outcome.RELEASED
     job = get_job(context, submission.job_id)
     assert (job.state, job.next_sample, job.attempts) == (JobState.QUEUED, 4, 0)
     context.stopping.clear()
-    monkeypatch.setattr(process_video_module, "_look_at_chunk", real)
+    monkeypatch.setattr(storing, "_look_at_chunk", real)
     assert run_job(context, submission.job_id) == Outcome.SUCCEEDED
     assert [face.sample for face in _all(context, Face) if face.quality > 0.5] == list(range(8))
 
