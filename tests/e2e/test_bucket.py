@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 import requests
 
+from app.domain import Image
 from tests.buckets import Service
 from tests.e2e.test_run import Running
+from tests.films import make_film
+from tests.website import Website
 
 DEADLINE_SECONDS = 180.0
 READY = r"FAAAAACES is ready: (http://127\.0\.0\.1:\d+)"
@@ -50,17 +53,28 @@ def files(folder: Path) -> list[str]:
     return [str(path) for name in ("uploads", "faces", "temp") for path in (folder / name).rglob("*") if path.is_file()]
 
 
-def test_the_whole_way(tmp_path: Path, models_cache: Path, s3: Service, film: Path, started: list[Running]) -> None:
+def _short_film(folder: Path, person: Image, seconds: int) -> bytes:
+    return make_film(folder / f"{seconds}.mp4", [person], seconds_each=seconds).read_bytes()
+
+
+def test_the_whole_way(
+    tmp_path: Path, models_cache: Path, s3: Service, film: Path, astronaut: Image, started: list[Running]
+) -> None:
     bucket = s3.bucket()
-    settings = environment(tmp_path, models_cache, s3, bucket)
+    settings = environment(tmp_path, models_cache, s3, bucket, ALLOWED_FETCH_HOSTS="127.0.0.1")
     started.append(Running(settings))
     url = started[0].wait_for(READY)[1]
     with film.open("rb") as file:
         added = requests.post(f"{url}/api/upload_video", files={"file": ("two women.mp4", file)}, timeout=60).json()
     wait_for_job(url, added["job_id"])
+    with Website() as site:  # the downloader, which works in threads
+        links = [site.serve(f"/{seconds}.mp4", _short_film(tmp_path, astronaut, seconds)) for seconds in (1, 2, 3)]
+        asked = requests.post(f"{url}/api/process_urls", json={"urls": links}, timeout=60).json()
+        for submission in asked["submissions"]:
+            wait_for_job(url, submission["job_id"])
     assert requests.get(f"{url}/ready", timeout=30).json()["checks"]["storage"]["ok"]
     keys = s3.keys(bucket)
-    assert sum("/videos/" in key for key in keys) == 1
+    assert sum("/videos/" in key for key in keys) == 4
     assert sum("/faces/" in key for key in keys) >= 8
     assert "library/thumbnails/1.jpg" in keys
     # uploads and copies are gone from this machine; locks of copies may stay
@@ -83,7 +97,8 @@ def test_the_whole_way(tmp_path: Path, models_cache: Path, s3: Service, film: Pa
     wait_for_job(url, export["job_id"])
     assert requests.get(f"{url}{export['file_url']}", timeout=30).text.count("\n") >= 9
 
-    assert requests.delete(f"{url}/api/videos/1", timeout=30).ok
+    for video in requests.get(f"{url}/api/videos", timeout=30).json()["videos"]:
+        assert requests.delete(f"{url}/api/videos/{video['video_id']}", timeout=30).ok
     assert [key for key in s3.keys(bucket) if "/exports/" not in key] == []
 
 

@@ -20,6 +20,7 @@ from app.storage.jobs import UNFINISHED
 from app.storage.rows import batches, run
 
 PAGE = 200
+SEEN = Face.sample >= 0  # those of a run that has not ended lie below
 
 
 def mend_files(visit: Visit) -> None:
@@ -121,7 +122,7 @@ def _mend_thumbnail(visit: Visit, here: _Here, video: Video, *, readable: bool) 
 
 def _mend_crops(visit: Visit, video: Video, crops: _Crops, *, readable: bool) -> None:
     with visit.context.database.session() as session:
-        found = session.execute(select(Face.id, Face.crop_key).where(Face.video_id == video.id))
+        found = session.execute(select(Face.id, Face.crop_key).where(Face.video_id == video.id, SEEN))
         keys: dict[int, str] = {row[0]: row[1] for row in found}
     if not keys:
         return

@@ -19,7 +19,7 @@ from app.storage.jobs import UNFINISHED
 
 OURS = {
     "videos": re.compile(r"videos/(?P<id>\d+|n-[0-9a-f]{32})/[^/]+"),
-    "faces": re.compile(r"faces/(?P<id>\d+)/\d{8}_\d+\.jpg"),
+    "faces": re.compile(r"faces/(?P<id>\d+)/([0-9a-f]{8}/)?\d{8}_\d+\.jpg"),
     "thumbnails": re.compile(r"thumbnails/(?P<id>\d+)(\.jpg|/(\d{8}|site-\d+)\.jpg)"),
     "exports": re.compile(r"exports/(?P<id>[0-9a-f]{32})/faces\.(csv|json)"),
 }

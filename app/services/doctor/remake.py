@@ -76,7 +76,7 @@ def make_thumbnail(context: Context, video: Video, key: str) -> bool:
     first = chunk_end(0, sampling)  # of the first chunk
     with context.database.session() as session:
         counting = select(Face.sample, func.count(Face.id)).where(Face.video_id == video.id).group_by(Face.sample)
-        rows = session.execute(counting.where(Face.sample < first)).all()
+        rows = session.execute(counting.where(Face.sample.between(0, first - 1))).all()
     counts: dict[int, int] = {row[0]: row[1] for row in rows}
     try:
         interval = video.interval or context.settings.frame_extraction_interval

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from app.errors import NotFoundError, StorageError
+from app.errors import NotFoundError
 from app.storage.blobs.temp import TempFiles, remove_file_or_folder
 
 
@@ -66,10 +66,6 @@ class BlobStore(ABC):
         Raises:
             StorageError: It is missing, closed to us or away.
         """
-
-    def path(self, key: str) -> Path:
-        """Where the blob lies, for stores in folders; use :meth:`local_copy`, which every store can do."""
-        raise StorageError("This store has no folders.")
 
     @abstractmethod
     def local_path(self, key: str) -> Path | None:

@@ -22,6 +22,7 @@ def exists(context: Context, key: str) -> bool:
         ("videos/n-" + "0" * 32 + "/film.mp4", "orphan_videos"),
         ("faces/99/00000001_0.jpg", "orphan_faces"),
         ("faces/1/99999999_0.jpg", "orphan_faces"),
+        ("faces/1/0123abcd/00000000_0.jpg", "orphan_faces"),
         ("thumbnails/99.jpg", "orphan_thumbnails"),
         ("thumbnails/99/site-3.jpg", "orphan_thumbnails"),
         ("exports/" + "0" * 32 + "/faces.csv", "orphan_exports"),
