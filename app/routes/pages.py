@@ -8,14 +8,17 @@ from typing import TypeVar, cast, get_args
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from app.errors import AppError
+from app.domain import Sampling
+from app.errors import AppError, ConflictError, InvalidInputError
 from app.routes import job_pages
 from app.routes.api.bodies import read_lists, read_options
 from app.routes.current import current_context
 from app.routes.errors import status_of
 from app.routes.events import mark_of
+from app.routes.formats import duration
 from app.routes.uploads import receive_uploads
 from app.services import library
+from app.services.again import look_again
 from app.services.erase import delete_video
 from app.services.ingest import Submission
 from app.services.ingest_links import read_list, submit_urls
@@ -27,6 +30,7 @@ from app.storage.views.shapes import Page
 
 PEOPLE_PER_PAGE = 60
 VIDEOS_PER_PAGE = 24
+PICTURES_PER_PAGE = 24
 APPEARANCES_PER_PAGE = 20
 MAX_PAGE = 1_000_000
 Text = TypeVar("Text", bound=str)
@@ -48,6 +52,7 @@ def make_pages() -> Blueprint:
         ("/add/file", add_file),
         ("/add/urls", add_urls),
         ("/videos/<id:video_id>/delete", remove_video),
+        ("/videos/<id:video_id>/again", look_at_again),
         ("/people/<id:person_id>/name", name_person),
     ):
         pages.add_url_rule(rule, view_func=action, methods=["POST"])
@@ -75,8 +80,11 @@ def videos() -> str:
 
 
 def video(video_id: int) -> str:
-    """One video: player, people, faces."""
+    """One video: player, people, faces; or a set of pictures with their faces."""
     view = library.video_detail(current_context(), video_id)
+    if view.video.is_stills:
+        stills = library.list_pictures(current_context(), video_id, _page(PICTURES_PER_PAGE))
+        return render_template("pictures.html", view=view, stills=stills)
     return render_template("video.html", view=view, moment=_moment())
 
 
@@ -124,6 +132,17 @@ def remove_video(video_id: int) -> Response:
     return redirect(url_for("pages.videos"), 303)
 
 
+def look_at_again(video_id: int) -> Response:
+    """Looks through a video anew, with the settings of the form."""
+    try:
+        look_again(current_context(), video_id, read_options(request.form))
+    except (ConflictError, InvalidInputError) as error:
+        flash(error.message)
+    else:
+        flash("It is looked at again. What was found before is replaced; names stay.")
+    return redirect(url_for("pages.video", video_id=video_id), 303)
+
+
 def name_person(person_id: int) -> Response:
     """Names a person."""
     rename_person(current_context(), person_id, request.form.get("name"))
@@ -138,9 +157,21 @@ def _after_adding(
         return render_template("add.html", values=values, problems=problems, accepted=len(accepted)), status
     if len(accepted) == 1:
         if accepted[0].duplicate:
-            flash("This video was in the library already.")
+            flash(_known_words(accepted[0]))
         return redirect(url_for("pages.video", video_id=accepted[0].video_id), 303)
     return redirect(url_for("pages.jobs"), 303)
+
+
+def _known_words(submission: Submission) -> str:
+    """What is said of something that was there before."""
+    if submission.again:
+        return "This was in the library already; it is looked at again."
+    if submission.interval is None:
+        return "These pictures were in the library already."
+    how = f"looked at every {duration(submission.interval)}"
+    if submission.sampling not in (None, Sampling.INTERVAL):
+        how += f" ({submission.sampling})"
+    return f"This video was in the library already, {how}. “Look again” takes other settings."
 
 
 def _live_mark() -> dict[str, object]:

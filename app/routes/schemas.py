@@ -14,6 +14,7 @@ from app.services.ingest import Submission
 from app.services.ingest_links import MAX_URLS, read_list
 from app.services.ingest_options import IngestOptions
 from app.services.library import Interval, Lane
+from app.storage.views.pictures import PictureRow
 from app.storage.views.shapes import FaceRow, JobRow, PersonRow, VideoRow
 
 
@@ -196,6 +197,8 @@ class VideoOut(BaseModel):
     title: str
     file_name: str
     origin: str
+    media_kind: str
+    in_place: bool
     source_url: str | None
     status: str
     size_bytes: int | None
@@ -205,6 +208,7 @@ class VideoOut(BaseModel):
     frame_rate: float | None
     codec: str | None
     interval: float | None
+    sampling: str | None
     frames_sampled: int
     sha256: str | None
     warning: str | None
@@ -226,10 +230,56 @@ class VideoOut(BaseModel):
             video_id=video.id,
             status=video.job.state if video.job else "succeeded",
             thumbnail_url=media_url(video.thumbnail_key),
-            stream_url=url_for("media.video", video_id=video.id) if video.blob_key else None,
+            stream_url=url_for("media.video", video_id=video.id) if video.is_playable else None,
             page_url=url_for("pages.video", video_id=video.id),
             job=JobOut.of(video.job) if video.job else None,
             **same,
+        )
+
+
+class PictureFaceOut(BaseModel):
+    """One face of a picture; the box is in pixels of the picture."""
+
+    face_id: int
+    person_id: int | None
+    name: str | None
+    box: dict[str, float]
+    image_url: str | None
+
+
+class PictureOut(BaseModel):
+    """One still of a set; its number, from 0, is the ``timestamp`` of its faces."""
+
+    number: int
+    file_name: str
+    width: int | None
+    height: int | None
+    taken_at: str | None
+    error: str | None
+    image_url: str | None
+    faces: list[PictureFaceOut]
+
+    @classmethod
+    def of(cls, picture: PictureRow) -> PictureOut:
+        """From the library's view."""
+        return cls(
+            number=picture.number,
+            file_name=picture.file_name,
+            width=picture.width,
+            height=picture.height,
+            taken_at=picture.taken_at,
+            error=picture.error,
+            image_url=media_url(picture.shown_key),
+            faces=[
+                PictureFaceOut(
+                    face_id=face.face_id,
+                    person_id=face.person_id,
+                    name=face.name,
+                    box={"x1": face.box.x1, "y1": face.box.y1, "x2": face.box.x2, "y2": face.box.y2},
+                    image_url=media_url(face.crop_key),
+                )
+                for face in picture.faces
+            ],
         )
 
 

@@ -14,7 +14,9 @@ from app.routes.schemas import (
     ErrorOut,
     FaceOut,
     FacesQuery,
+    LookingBody,
     PageQuery,
+    PictureOut,
     RejectionOut,
     SubmissionOut,
     UrlBody,
@@ -23,10 +25,11 @@ from app.routes.schemas import (
     lane_out,
 )
 from app.routes.uploads import receive_uploads
+from app.services.again import look_again
 from app.services.erase import delete_video
 from app.services.ingest import Submission
 from app.services.ingest_links import submit_url, submit_urls
-from app.services.library import list_videos, video_detail, video_faces
+from app.services.library import list_pictures, list_videos, video_detail, video_faces, video_row
 from app.storage.views.shapes import Page
 
 
@@ -37,6 +40,8 @@ def register(api: Blueprint) -> None:
     api.add_url_rule("/process_urls", view_func=process_urls, methods=["POST"])
     api.add_url_rule("/videos", view_func=videos, methods=["GET"])
     api.add_url_rule("/videos/<id:video_id>", view_func=remove_video, methods=["DELETE"])
+    api.add_url_rule("/videos/<id:video_id>/again", view_func=look_at_again, methods=["POST"])
+    api.add_url_rule("/videos/<id:video_id>/pictures", view_func=video_pictures, methods=["GET"])
     api.add_url_rule("/video_info/<id:video_id>", view_func=video_info, methods=["GET"])
     api.add_url_rule("/videos/<id:video_id>", "video", view_func=video_info, methods=["GET"])
 
@@ -99,6 +104,26 @@ def video_info(video_id: int) -> Response:
         faces=[FaceOut.of(face).model_dump(mode="json") for face in faces],
         total_faces=detail.video.face_count,
     )
+
+
+def video_pictures(video_id: int) -> Response:
+    """One page of the stills of a set of pictures, each with its faces; empty for a video."""
+    query = read_query(request, PageQuery)
+    video_row(current_context(), video_id)
+    found = list_pictures(current_context(), video_id, Page(query.page, query.per_page))
+    return jsonify(
+        pictures=[PictureOut.of(picture).model_dump(mode="json") for picture in found.pictures],
+        total=found.total,
+        page=found.page,
+        pages=found.pages,
+    )
+
+
+def look_at_again(video_id: int) -> tuple[Response, int]:
+    """Looks through a video anew, with other settings."""
+    body = read_body(request, LookingBody)
+    submission = look_again(current_context(), video_id, body.options)
+    return jsonify(SubmissionOut.of(submission).model_dump(mode="json", exclude={"file_name", "url"})), 202
 
 
 def remove_video(video_id: int) -> tuple[str, int]:

@@ -28,6 +28,7 @@ from app.services.library.people import (
     list_people,
     person_detail,
 )
+from app.services.library.pictures import PictureList, list_pictures
 from app.services.library.timeline import Interval
 from app.services.library.videos import (
     Dashboard,
@@ -59,6 +60,7 @@ __all__ = [
     "PageState",
     "PeopleList",
     "PersonDetail",
+    "PictureList",
     "Step",
     "VideoDetail",
     "VideoList",
@@ -73,6 +75,7 @@ __all__ = [
     "list_batches",
     "list_jobs",
     "list_people",
+    "list_pictures",
     "list_videos",
     "page_state",
     "person_detail",

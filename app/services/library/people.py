@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.errors import NotFoundError
 from app.services.context import Context
-from app.services.library.timeline import Interval, best_moments, on_screen, total_seconds
+from app.services.library.timeline import Interval, best_moments, in_pictures, on_screen, total_seconds
 from app.storage.views import faces as face_views
 from app.storage.views import people as people_views
 from app.storage.views import videos as video_views
@@ -152,7 +152,8 @@ def clusters_view(context: Context, page: Page, *, faces_per_person: int) -> Clu
 
 
 def _appearance(video: VideoRow, tracks: list[TrackRow], default_interval: float) -> Appearance:
-    intervals = on_screen(tracks, video.interval or default_interval, video.duration)
+    interval = video.interval or default_interval
+    intervals = in_pictures(tracks) if video.is_stills else on_screen(tracks, interval, video.duration)
     moments = best_moments(tracks, MOMENTS_PER_VIDEO)
     return Appearance(
         video=video,

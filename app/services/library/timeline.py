@@ -45,6 +45,11 @@ def on_screen(tracks: Iterable[TrackRow], interval: float, duration: float | Non
     return tuple(joined)
 
 
+def in_pictures(tracks: Iterable[TrackRow]) -> tuple[Interval, ...]:
+    """In which pictures of a set somebody is: for each its number, twice, for it lasts no time."""
+    return tuple(Interval(number, number) for number in sorted({track.start for track in tracks}))
+
+
 def total_seconds(intervals: Iterable[Interval]) -> float:
     """Length of all stretches together."""
     return sum(interval.seconds for interval in intervals)

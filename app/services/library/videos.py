@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.domain import JobState
 from app.errors import NotFoundError
 from app.services.context import Context
-from app.services.library.timeline import Interval, best_moments, on_screen, total_seconds
+from app.services.library.timeline import Interval, best_moments, in_pictures, on_screen, total_seconds
 from app.storage.views import faces as face_views
 from app.storage.views import job_lists
 from app.storage.views import people as people_views
@@ -182,7 +182,7 @@ def _lanes(video: VideoRow, tracks: list[TrackRow], people: dict[int, PersonRow]
             by_person[track.person_id].append(track)
     lanes = []
     for person_id, mine in by_person.items():
-        intervals = on_screen(mine, interval, video.duration)
+        intervals = in_pictures(mine) if video.is_stills else on_screen(mine, interval, video.duration)
         moments = best_moments(mine, MOMENTS_PER_LANE)
         lanes.append(
             Lane(
@@ -194,4 +194,4 @@ def _lanes(video: VideoRow, tracks: list[TrackRow], people: dict[int, PersonRow]
                 more=len(mine) - len(moments),
             )
         )
-    return sorted(lanes, key=lambda lane: (-lane.seconds, lane.person.id))
+    return sorted(lanes, key=lambda lane: (-lane.seconds, -lane.face_count, lane.person.id))

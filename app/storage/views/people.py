@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session
 
+from app.domain import MediaKind
 from app.models import Face, Person, Track, Video
 from app.storage.views.shapes import Page, PersonRow
 
@@ -24,9 +25,11 @@ def screen_seconds(default_interval: float) -> ColumnElement[float]:
     Args:
         default_interval: Seconds, for videos whose first run is not finished.
     """
+    # pictures have no time: nobody is on screen for any of it
+    stills = Video.media_kind == MediaKind.PICTURES
     natural = Track.end + func.coalesce(Video.interval, default_interval)
     limit = func.coalesce(Video.duration, natural)
-    end = case((limit < Track.end, Track.end), (limit < natural, limit), else_=natural)
+    end = case((stills, Track.start), (limit < Track.end, Track.end), (limit < natural, limit), else_=natural)
     return end - Track.start
 
 
@@ -43,7 +46,7 @@ def list_people(
     if only != "all":
         statement = statement.where(Person.name.is_not(None) if only == "named" else Person.name.is_(None))
     orders: dict[str, list[ColumnElement[Any]]] = {
-        "seen": [statement.selected_columns["seconds"].desc(), Person.id.asc()],
+        "seen": [*(statement.selected_columns[name].desc() for name in ("seconds", "faces")), Person.id.asc()],
         "newest": [Person.id.desc()],
         "name": [Person.name.is_(None), func.lower(Person.name), Person.id.asc()],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain import BoundingBox, JobKind, JobState, QueueName, VideoOrigin
+from app.domain import BoundingBox, JobKind, JobState, MediaKind, QueueName, Sampling, VideoOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,9 @@ class VideoRow:
         file_name: Name of the file it came as.
         origin: Where it came from.
         source_url: Address it was fetched from, if any.
-        blob_key: Key of the file, ``None`` until it has arrived.
+        media_kind: Moving pictures or stills.
+        blob_key: Key of the file, ``None`` until it has arrived, and for one that is used where it lies.
+        in_place: Whether the file is used where it lies.
         thumbnail_key: Key of its picture, where there is one.
         size_bytes: Size of the file.
         duration: Length.
@@ -196,6 +198,7 @@ class VideoRow:
         frame_rate: Frames per second.
         codec: FFmpeg's short name.
         interval: Seconds between sampled frames of the last finished run.
+        sampling: Which frames that run looked at.
         frames_sampled: Frames looked at.
         warning: A remark about the file.
         sha256: Hexadecimal digest of the file.
@@ -212,7 +215,9 @@ class VideoRow:
     file_name: str
     origin: VideoOrigin
     source_url: str | None
+    media_kind: MediaKind
     blob_key: str | None
+    in_place: bool
     thumbnail_key: str | None
     size_bytes: int | None
     duration: float | None
@@ -221,6 +226,7 @@ class VideoRow:
     frame_rate: float | None
     codec: str | None
     interval: float | None
+    sampling: Sampling | None
     frames_sampled: int
     warning: str | None
     sha256: str | None
@@ -230,6 +236,16 @@ class VideoRow:
     people_count: int = 0
     covers: tuple[str, ...] = ()
     job: JobRow | None = None
+
+    @property
+    def is_stills(self) -> bool:
+        """True for a set of pictures, which has no time."""
+        return self.media_kind is MediaKind.PICTURES
+
+    @property
+    def is_playable(self) -> bool:
+        """True for a video whose file is at hand."""
+        return not self.is_stills and (self.blob_key is not None or self.in_place)
 
 
 @dataclass(frozen=True, slots=True)
