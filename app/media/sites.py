@@ -6,9 +6,14 @@ guarded: ``site_network.py``; what it is told: ``site_options.py``.
 
 from __future__ import annotations
 
+import logging
+import ssl
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +35,17 @@ from app.media.site_errors import NOTHING_FOUND, translate
 from app.media.site_network import Budget, GuardedYoutubeDL
 from app.media.site_options import site_options
 
+logger = logging.getLogger(__name__)
+
 _DOWNLOADERS = frozenset({HttpFD, HlsFD, DashSegmentsFD})
 """All that fetch by themselves, through guarded connections."""
+
+
+_ACCIDENTS = (
+    *(ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RecursionError),
+    *(struct.error, zlib.error, HTTPException, ConnectionError, TimeoutError, ssl.SSLError),
+)
+"""What odd answers of a site make yt-dlp raise besides its own errors, such as for a key of the wrong length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,11 @@ def plain_errors(guard: Guard, budget: Budget) -> Iterator[None]:
             raise guard.refused from error
         if budget.failure is not None:
             raise budget.failure from error
+        raise translate(error, timed_out=guard.expired) from error
+    except _ACCIDENTS as error:
+        guard.check()
+        logger.warning("yt-dlp stumbled", extra={"error": type(error).__name__})
+        logger.debug("yt-dlp stumbled here", exc_info=error)  # may hold addresses with keys in them
         raise translate(error, timed_out=guard.expired) from error
     guard.check()
     if guard.expired:
