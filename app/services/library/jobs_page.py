@@ -124,9 +124,7 @@ def _view(
 
 def _batches(context: Context) -> list[BatchRow]:
     with context.database.session() as session:
-        at_work = batch_views.batches(session, OPEN_BATCHES, only_open=True)
-        latest = batch_views.batches(session, ENDED_BATCHES)
-    return at_work + [row for row in latest if not row.open]
+        return batch_views.latest(session, OPEN_BATCHES, ENDED_BATCHES)
 
 
 def _titles(context: Context, sections: list[SectionView]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain import JobState, QueueName
@@ -40,15 +40,23 @@ def batches(
         after: Moment and id of the last batch of the piece before.
         only_open: Only those of which a job has not ended.
     """
-    query = select(Batch).order_by(Batch.created_at.desc(), Batch.id.desc()).limit(size)
-    if only_open:
-        not_ended = (Job.batch_id == Batch.id, Job.state.not_in(_FINAL), IS_WHOLE)
-        query = query.where(select(Job.id).where(*not_ended).exists())
+    query = _youngest(size, only_open=only_open)
     if after is not None:
         moment, batch_id = after
         same = and_(Batch.created_at == moment, Batch.id < batch_id)
         query = query.where(Batch.created_at <= moment, or_(Batch.created_at < moment, same))
     return _with_sums(session, session.scalars(query).all())
+
+
+def latest(session: Session, most_open: int, most_ended: int) -> list[BatchRow]:
+    """The youngest batches of which a job has not ended, then the youngest of the others."""
+    open_ones = session.scalars(_youngest(most_open, only_open=True)).all()
+    youngest = session.scalars(_youngest(most_open + most_ended)).all()
+    known = {row.id for row in open_ones}
+    shown = _with_sums(
+        session, [*open_ones, *(row for row in youngest if row.id not in known)][: most_open + most_ended]
+    )
+    return [row for row in shown if row.open] + [row for row in shown if not row.open][:most_ended]
 
 
 def titles(session: Session, batch_ids: Sequence[str]) -> dict[str, str]:
@@ -64,14 +72,21 @@ def queue_settings(session: Session) -> dict[QueueName, Queue]:
 
 def queue_counts(session: Session) -> dict[QueueName, dict[JobState, int]]:
     """How many jobs run and wait in each queue, parts of jobs included: they are what workers take."""
-    states = (JobState.RUNNING, JobState.QUEUED)
-    # a job whose parts are being worked on has no worker of its own
-    at_work = or_(Job.state == JobState.QUEUED, Job.lease_token.is_not(None))
-    query = select(Job.queue, Job.state, func.count()).where(Job.state.in_(states), at_work)
-    found: dict[QueueName, dict[JobState, int]] = {name: dict.fromkeys(states, 0) for name in QueueName}
-    for queue, state, number in session.execute(query.group_by(Job.queue, Job.state)):
-        found[QueueName(queue)][JobState(state)] = number
+    found = {name: {JobState.RUNNING: 0, JobState.QUEUED: 0} for name in QueueName}
+    # a job whose parts are being worked on runs, but has no worker of its own
+    at_work = (Job.state == JobState.RUNNING, Job.lease_token.is_not(None))
+    for state, which in ((JobState.RUNNING, at_work), (JobState.QUEUED, (Job.state == JobState.QUEUED,))):
+        for queue, number in session.execute(select(Job.queue, func.count()).where(*which).group_by(Job.queue)):
+            found[QueueName(queue)][state] = number
     return found
+
+
+def _youngest(size: int, *, only_open: bool = False) -> Select[Batch]:
+    query = select(Batch).order_by(Batch.created_at.desc(), Batch.id.desc()).limit(size)
+    if not only_open:
+        return query
+    not_ended = (Job.batch_id == Batch.id, Job.state.not_in(_FINAL), IS_WHOLE)
+    return query.where(select(Job.id).where(*not_ended).exists())
 
 
 def _with_sums(session: Session, found: Sequence[Batch]) -> list[BatchRow]:
