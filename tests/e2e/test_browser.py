@@ -86,7 +86,7 @@ def test_from_the_first_video_to_a_name(site: Site, open_page: Callable[..., Pag
     expect(page.get_by_role("heading", name="Who is in your videos, and when?")).to_be_visible()
     page.evaluate("window.neverReloaded = true")
 
-    page.locator("input[type=file]").first.set_input_files(film)
+    page.locator("[data-upload] input[type=file]").set_input_files(film)
     upload = page.locator(".upload")
     expect(upload).to_contain_text("two women.mp4")
     expect(upload).to_contain_text("faces are being looked for", timeout=LOOK_MS)
@@ -132,7 +132,7 @@ def test_a_running_video_shows_faces_as_they_are_found_and_can_be_cancelled(
     page.goto(f"{site.url}/add")
     page.get_by_text("Options").click()
     page.locator("#file-interval").fill("0.1")
-    page.locator("input[type=file]").set_input_files(long_film)
+    page.locator("[data-upload] input[type=file]").set_input_files(long_film)
     page.locator(".upload").get_by_role("link", name="Open").click(timeout=LOOK_MS)
     page.evaluate("window.neverReloaded = true")
     moments = page.locator("#faces .moment")
@@ -154,7 +154,7 @@ def test_a_running_video_shows_faces_as_they_are_found_and_can_be_cancelled(
 def test_without_javascript(site: Site, open_page: Callable[..., Page], film: Path) -> None:
     page = open_page(scripts=False, width=390, height=844, expected=".js csp")  # how Chromium says "switched off"
     page.goto(f"{site.url}/add")
-    page.locator("input[type=file]").set_input_files(film)
+    page.locator("[data-upload] input[type=file]").set_input_files(film)
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("heading", name="two women")).to_be_visible()
     for _ in range(LOOK_MS // 1000):
