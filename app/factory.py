@@ -93,7 +93,7 @@ def _install_templates(app: Flask, settings: Settings) -> None:
         job_titles=formats.KINDS,
         states=formats.STATES,
         queue_titles=formats.QUEUES,
-        step_titles=formats.STEPS,
+        step_titles=formats.STEP_TITLES,
         step_words=formats.STEP_STATES,
     )
 

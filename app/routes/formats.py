@@ -35,6 +35,7 @@ STEPS = {
     "writing": "Writing the file",
     "done": "Done",
 }
+STEP_TITLES = {**STEPS, "waiting": "Waiting"}  # in a list of steps
 LOADING = ("downloading", "fetching")  # counted in bytes
 COUNTED = {"looking": "frame", "writing": "face"}
 KINDS = {
