@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from app.domain import JobState, QueueName
 from app.errors import ConflictError, InvalidInputError, NotFoundError
 from app.models import Job
+from app.services.cluster import request_clustering
 from app.services.context import Context
 from app.services.job_log import log
 from app.services.queues import wake_ready
+from app.services.stopped import mark_cancelled, settle
 from app.storage import batches as batch_rows
 from app.storage import jobs as job_rows
 
@@ -42,7 +44,21 @@ def cancel_job(context: Context, job_id: str, *, keep: bool = True) -> None:
         ConflictError: It has ended, other than by being cancelled.
     """
     stays = "what was found so far stays" if keep else "what was found so far goes"
-    _change(context, job_id, job_rows.request_cancel, "cancelled", f"Cancelled; {stays}.", fine=JobState.CANCELLED)
+    marked = False
+
+    def cancel(session: Session, job_id: str) -> bool:
+        nonlocal marked
+        done = job_rows.request_cancel(session, job_id)
+        if done:
+            job = job_rows.get(session, job_id)
+            marked = mark_cancelled(session, [(job and job.parent_id) or job_id], keep=keep)
+        return done
+
+    _change(context, job_id, cancel, "cancelled", f"Cancelled; {stays}.", fine=JobState.CANCELLED)
+    if marked:
+        if not keep:
+            settle(context)
+        request_clustering(context)
 
 
 def pause_job(context: Context, job_id: str) -> None:
@@ -84,7 +100,15 @@ def cancel_batch(context: Context, batch_id: str, *, keep: bool = True) -> int:
     Raises:
         NotFoundError: There is no such batch.
     """
-    return _change_batch(context, batch_id, job_rows.cancel_batch, "Cancelled with its batch.")
+
+    def cancel(session: Session, batch_id: str) -> Sequence[str]:
+        cancelled = job_rows.cancel_batch(session, batch_id)
+        mark_cancelled(session, cancelled, keep=keep)
+        return cancelled
+
+    changed = _change_batch(context, batch_id, cancel, "Cancelled with its batch.")
+    request_clustering(context)  # which begins with what has to be done about cancelled jobs
+    return changed
 
 
 def pause_batch(context: Context, batch_id: str) -> int:

@@ -23,6 +23,7 @@ from app.services.owners import current_owner
 from app.services.process_media import process_media
 from app.services.process_video import process_segment
 from app.services.queues import limit_of, wake_ready
+from app.services.stopped import settle
 from app.services.webhooks import deliver_soon
 from app.storage import jobs as job_rows
 
@@ -47,6 +48,7 @@ def _fetch(context: Context, run: JobRun) -> None:
 
 
 def _cluster(context: Context, run: JobRun) -> None:
+    settle(context)
     run.report(step="grouping")
     cluster_library(context, run)
 

@@ -31,7 +31,7 @@ from app.services.local_files import FileMark, check_unchanged
 from app.services.models.choose import pack_of_space
 from app.services.models.fetching import fetch_missing_weights
 from app.services.pictures import still_row
-from app.services.process_video import CROP_SIDE, Placed, crop_face, observed, track_row, write_thumbnail
+from app.services.process_video import CROP_SIDE, Owner, Placed, crop_face, observed, track_row, write_thumbnail
 from app.services.video_files import local_file
 from app.storage import faces as face_rows
 from app.storage import pictures as picture_rows
@@ -81,8 +81,7 @@ def process_pictures(context: Context, run: JobRun) -> None:
             run.check()
             _look_at_chunk(context, run, video, source, chunk)
     run.report(step="linking")
-    while not _link(context, run, video.id):
-        run.check()
+    link_pictures(context, run, video.id)
     _finish(context, run, video.id)
 
 
@@ -225,7 +224,19 @@ def _keep(
     context.blobs.write_many(blobs, durable=False)
 
 
-def _link(context: Context, run: JobRun, video_id: int) -> bool:
+def link_pictures(context: Context, run: Owner, video_id: int) -> None:
+    """Makes each stored face of a set a track of its own; what was there is replaced.
+
+    Args:
+        context: The context.
+        run: Owns the job.
+        video_id: The set.
+    """
+    while not _link(context, run, video_id):
+        run.check()
+
+
+def _link(context: Context, run: Owner, video_id: int) -> bool:
     """Returns False where the library changed its pack meanwhile: the tracks were of vectors that are gone."""
     with context.database.session() as session:
         space = space_rows.pinned(session)
