@@ -22,12 +22,14 @@ from app.cli_migrate import migrate_pack_command
 from app.cli_models import models
 from app.cli_watch import watch_command
 from app.config import PROJECT_ROOT
+from app.domain import MediaKind
 from app.pixels import decode_image
 from app.services.cluster import cluster_library
 from app.services.context import Context
 from app.services.export import export_faces
 from app.services.library.people import list_people
 from app.services.search import FaceMatches, search_faces
+from app.storage.lookup import FaceDescription
 from app.storage.views.shapes import Page, PersonRow
 
 PAGE_SIZE = 500
@@ -141,9 +143,16 @@ def _print_matches(console: Console, result: FaceMatches) -> None:
         console.print(f"  {match.similarity:5.1f} %  {match.name or f'person {match.person_id}'}")
     for moment in result.moments:
         face = moment.face
-        minutes, seconds = divmod(face.timestamp, 60)
         who = face.person_name or (f"person {face.person_id}" if face.person_id else "nobody yet")
-        console.print(f"  {moment.similarity:5.1f} %  {face.video_title}  {minutes:.0f}:{seconds:04.1f}  {who}")
+        console.print(f"  {moment.similarity:5.1f} %  {face.video_title}  {_moment(face)}  {who}")
+
+
+def _moment(face: FaceDescription) -> str:
+    """When a face is seen, or in which picture of a set."""
+    if face.media_kind == MediaKind.PICTURES:
+        return f"picture {face.timestamp + 1:.0f}"
+    minutes, seconds = divmod(face.timestamp, 60)
+    return f"{minutes:.0f}:{seconds:04.1f}"
 
 
 def _matches_as_dict(result: FaceMatches) -> dict[str, Any]:
@@ -158,6 +167,7 @@ def _matches_as_dict(result: FaceMatches) -> dict[str, Any]:
                 "video_id": moment.face.video_id,
                 "video": moment.face.video_title,
                 "timestamp": round(moment.face.timestamp, 3),
+                "media_kind": moment.face.media_kind,
                 "person_id": moment.face.person_id,
                 "name": moment.face.person_name,
                 "similarity": moment.similarity,

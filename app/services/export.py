@@ -29,6 +29,7 @@ FACE_COLUMNS = (
     "person_id",
     "name",
     "attributes",
+    "picture",
 )
 
 
@@ -40,7 +41,8 @@ def export_faces(context: Context, format_name: Literal["csv", "json"]) -> Itera
         format_name: ``csv`` with a header line, or ``json``, a list of objects with the same fields.
 
     Yields:
-        Pieces of text; joined they are the whole file. Times are seconds, boxes pixels of the source frame,
+        Pieces of text; joined they are the whole file. Times are seconds; of a face in a set
+        of pictures the number of its picture, from 0, whose file name is in ``picture``. Boxes are pixels of the source frame,
         ``quality_reasons`` a list (in CSV joined by blanks), ``attributes`` an object (in CSV as JSON); what is unknown is
         empty or null.
 
@@ -62,7 +64,12 @@ def _rows(context: Context) -> Iterator[dict[str, Any]]:
 
 
 def _flattened(record: FaceRecord) -> dict[str, Any]:
-    known = {"face_id": record.face.id, "file_name": record.file_name, "name": record.person_name}
+    known = {
+        "face_id": record.face.id,
+        "file_name": record.file_name,
+        "name": record.person_name,
+        "picture": record.picture_name,
+    }
     return {
         column: known[column] if column in known else _rounded(getattr(record.face, column)) for column in FACE_COLUMNS
     }
@@ -79,7 +86,15 @@ def _as_csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         guesses = json.dumps(row["attributes"], ensure_ascii=False) if row["attributes"] else None
         reasons = " ".join(row["quality_reasons"])
-        writer.writerow({**row, "quality_reasons": reasons, "name": _harmless(row["name"]), "attributes": guesses})
+        writer.writerow(
+            {
+                **row,
+                "quality_reasons": reasons,
+                "name": _harmless(row["name"]),
+                "picture": _harmless(row["picture"]),
+                "attributes": guesses,
+            }
+        )
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, func, select, tuple_, update
+from sqlalchemy import and_, bindparam, func, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 
-from app.models import Face, Person, Track, Video
+from app.models import Face, Person, Picture, Track, Video
 from app.storage.findings import HIDDEN, IS_SHOWN
 from app.storage.rows import batches, run
 
@@ -93,20 +93,23 @@ class FaceRecord:
         face: The face, without its vector.
         file_name: Name of its video's file.
         person_name: Name of its person, where it has one.
+        picture_name: Name of its picture's file, in a set of pictures.
     """
 
     face: Face
     file_name: str
     person_name: str | None
+    picture_name: str | None
 
 
 def records(session: Session, *, chunk: int = 2_000) -> Iterator[FaceRecord]:
     """Every face of the library, by video, sample and ordinal, as a stream."""
     place = tuple_(Face.video_id, Face.sample, Face.ordinal)
     query = (
-        select(Face, Video.file_name, Person.name)
+        select(Face, Video.file_name, Person.name, Picture.file_name)
         .join(Video, Video.id == Face.video_id)
         .outerjoin(Person, Person.id == Face.person_id)
+        .outerjoin(Picture, and_(Picture.video_id == Face.video_id, Picture.number == Face.sample))
         .where(IS_SHOWN)
         .order_by(Face.video_id, Face.sample, Face.ordinal)
         .options(defer(Face.embedding, raiseload=True), defer(Face.landmarks, raiseload=True))
@@ -114,7 +117,7 @@ def records(session: Session, *, chunk: int = 2_000) -> Iterator[FaceRecord]:
     )
     last = (-1, -1, -1)
     while rows := session.execute(query.where(place > last)).all():
-        for face, file_name, name in rows:
-            yield FaceRecord(face, file_name, name)
+        for face, file_name, name, picture in rows:
+            yield FaceRecord(face, file_name, name, picture)
         end: Face = rows[-1][0]
         last = (end.video_id, end.sample, end.ordinal)

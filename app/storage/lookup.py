@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.domain import FloatArray, IntArray
+from app.domain import FloatArray, IntArray, MediaKind
 from app.models import EmbeddingSpace, Face, Person, Video
 from app.storage import vectors
 from app.storage.findings import IS_SHOWN
@@ -34,7 +34,7 @@ class FaceBlock:
 
 @dataclass(frozen=True, slots=True)
 class FaceDescription:
-    """What a page or a table says about a face."""
+    """What a page or a table says about a face; ``timestamp`` is the number of its picture, from 0, in a set of stills."""
 
     face_id: int
     video_id: int
@@ -43,6 +43,7 @@ class FaceDescription:
     person_id: int | None
     person_name: str | None
     crop_key: str
+    media_kind: MediaKind
 
 
 def face_blocks(session: Session, space: EmbeddingSpace, *, rows: int = 20_000) -> Iterator[FaceBlock]:
@@ -61,7 +62,16 @@ def face_blocks(session: Session, space: EmbeddingSpace, *, rows: int = 20_000) 
 def describe_faces(session: Session, face_ids: Sequence[int]) -> dict[int, FaceDescription]:
     """Describes faces by id; those that were deleted meanwhile are missing."""
     query = (
-        select(Face.id, Face.video_id, Video.title, Face.timestamp, Face.person_id, Person.name, Face.crop_key)
+        select(
+            Face.id,
+            Face.video_id,
+            Video.title,
+            Face.timestamp,
+            Face.person_id,
+            Person.name,
+            Face.crop_key,
+            Video.media_kind,
+        )
         .join(Video, Video.id == Face.video_id)
         .outerjoin(Person, Person.id == Face.person_id)
         .where(Face.id.in_(face_ids))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,11 @@ from app.services import process_pictures as process_pictures_module
 from app.services.cluster import cluster_library
 from app.services.context import Context
 from app.services.erase import delete_video
+from app.services.export import export_faces
 from app.services.ingest import finish_upload, submit_file
 from app.services.jobs import Outcome, get_job, run_job
 from app.services.pictures import submit_pictures
+from app.services.search import search_faces
 from app.services.uploads import begin_upload
 from app.storage import sources as source_rows
 from app.storage import tracks as track_rows
@@ -49,7 +53,9 @@ def _upload(context: Context, path: Path):
     return finish_upload(context, sink)
 
 
-def test_a_zip_file_of_pictures_gives_their_people(context: Context, tmp_path: Path, album: dict[str, bytes]) -> None:
+def test_a_zip_file_of_pictures_gives_their_people(
+    context: Context, tmp_path: Path, album: dict[str, bytes], astronaut: Image
+) -> None:
     path = archive(tmp_path / "Holiday.bin", album)  # what it is called does not matter
     submission = _upload(context, path)
     assert run_job(context, submission.job_id) == Outcome.SUCCEEDED
@@ -73,6 +79,12 @@ def test_a_zip_file_of_pictures_gives_their_people(context: Context, tmp_path: P
     assert faces[2].x1 < 512 < faces[3].x1
     job = get_job(context, submission.job_id)
     assert (job.done, job.total, job.note) == (5, 5, video.warning)
+    rows = list(csv.DictReader(io.StringIO("".join(export_faces(context, "csv")))))
+    assert [(row["timestamp"], row["picture"]) for row in rows if row["person_id"]] == [
+        ("0.0", "b.png"), ("1.0", "a.jpg"), ("2.0", "c.heic"), ("2.0", "c.heic"),
+    ]  # fmt: skip
+    found = search_faces(context, astronaut, top=1)[0].moments[0].face
+    assert (found.media_kind, found.timestamp) == (MediaKind.PICTURES, 0.0)
 
 
 def test_each_face_is_a_track_of_its_own_and_two_of_one_picture_are_two_people(
