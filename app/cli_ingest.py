@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
@@ -21,10 +21,11 @@ from app.services.cluster import ClusterSummary, cluster_library
 from app.services.context import Context
 from app.services.folders import look_into
 from app.services.ingest import Submission, submit_file
-from app.services.ingest_links import submit_url
+from app.services.ingest_links import read_list, submit_url
 from app.services.ingest_options import IngestOptions
 from app.services.jobs import get_job
 from app.services.pictures import submit_folder
+from app.services.playlist import rest_of_playlist
 
 ADDRESSES = ("http://", "https://")
 
@@ -107,7 +108,16 @@ class Asked:
 
 
 @click.command("ingest")
-@click.argument("sources", nargs=-1, required=True, metavar="PATH|URL...")
+@click.argument("sources", nargs=-1, metavar="PATH|URL...")
+@click.option(
+    "-f",
+    "--file",
+    "lists",
+    type=click.File(encoding="utf-8-sig"),
+    multiple=True,
+    help="A text file with one source per line; - for the standard input.",
+)
+@click.option("--playlist", is_flag=True, help="Fetch all videos of a playlist, up to PLAYLIST_MAX_VIDEOS.")
 @click.option("--interval", type=float, help="Seconds between the frames that are looked at; 0.5 is allowed.")
 @click.option("--sampling", type=click.Choice([one.value for one in Sampling]), help="Which frames are looked at.")
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Also look into folders of folders.")
@@ -117,6 +127,8 @@ class Asked:
 @plain_errors
 def ingest_command(
     sources: tuple[str, ...],
+    lists: tuple[TextIO, ...],
+    playlist: bool,
     interval: float | None,
     sampling: str | None,
     recursive: bool,
@@ -128,7 +140,11 @@ def ingest_command(
 
     The pictures of a folder are one set; those that are added to it later are a set of their own.
     """
-    options = IngestOptions(interval=interval, sampling=Sampling(sampling) if sampling else None, again=again)
+    sources += tuple(line for file in lists for line in read_list(file.read()))
+    if not sources:
+        raise click.UsageError("Name a file, a folder or an address, or a list of them with -f.")
+    looked = Sampling(sampling) if sampling else None
+    options = IngestOptions(interval=interval, sampling=looked, again=again, playlist=playlist)
     report = ingest_all(open_context(), sources, Asked(options, recursive, in_place), Console(stderr=True))
     if as_json:
         print_json(report.as_dict())
@@ -167,7 +183,7 @@ def _expand(context: Context, source: str, asked: Asked) -> Iterator[tuple[str, 
     """What a source stands for: a name, and what files it."""
     path = Path(source)
     if source.startswith(ADDRESSES):
-        yield source, lambda: [submit_url(context, source, asked.options)]
+        yield source, partial(_link, context, source, asked.options)
     elif "://" in source:
         yield source, partial(_fail, "Only http and https addresses can be fetched.")
     elif not path.is_dir():
@@ -180,6 +196,13 @@ def _expand(context: Context, source: str, asked: Asked) -> Iterator[tuple[str, 
             yield str(folder), partial(submit_folder, context, folder, pictures, asked.options, in_place=asked.in_place)
         if not found:
             yield source, partial(_fail, "There is no video and no picture in this folder.")
+
+
+def _link(context: Context, url: str, options: IngestOptions) -> Iterator[Submission]:
+    submission = submit_url(context, url, options)
+    yield submission
+    if options.playlist:  # its job has been run by now, and has filed the others
+        yield from rest_of_playlist(context, submission.job_id)
 
 
 def _one(context: Context, path: Path, asked: Asked) -> Iterable[Submission]:

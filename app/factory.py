@@ -36,6 +36,7 @@ FILTERS = (
     formats.iso,
     formats.day,
     formats.percent,
+    formats.host,
     formats.reasons,
     formats.job_line,
     formats.clock_time,

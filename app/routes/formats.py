@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from app.domain import JobKind, JobState, QualityReason, QueueName
 from app.services.library import Step
@@ -141,6 +142,11 @@ def step_numbers(step: Step) -> str:
 def percent(fraction: float) -> str:
     """A share: ``42 %``."""
     return f"{fraction * 100:.0f} %"
+
+
+def host(address: str) -> str:
+    """The site of an address, without ``www.``."""
+    return (urlsplit(address).hostname or address).removeprefix("www.")
 
 
 def reasons(names: tuple[str, ...]) -> str:

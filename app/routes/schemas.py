@@ -16,6 +16,7 @@ from app.services.ingest_options import IngestOptions
 from app.services.library import Interval, Lane
 from app.storage.views.pictures import PictureRow
 from app.storage.views.shapes import FaceRow, JobRow, PersonRow, VideoRow
+from app.storage.views.sources import SourceRow
 
 
 def _split_lines(value: object) -> object:
@@ -188,6 +189,35 @@ class JobOut(BaseModel):
         error = ErrorOut(code=job.error_code or "failed", message=job.error) if job.error else None
         same = {name: getattr(job, name) for name in cls.model_fields if name not in ("job_id", "status", "error")}
         return cls(job_id=job.id, status=job.state, error=error, **same)
+
+
+class SourceOut(BaseModel):
+    """One place that a video came from; what is not known is left out."""
+
+    origin: str
+    url: str | None
+    file_name: str | None
+    title: str | None
+    uploader: str | None
+    page_url: str | None
+    published_on: str | None
+    thumbnail_url: str | None
+    added_at: datetime
+
+    @classmethod
+    def of(cls, source: SourceRow) -> SourceOut:
+        """From a row."""
+        return cls(
+            origin=source.origin,
+            url=source.address,
+            file_name=source.file_name,
+            title=source.title,
+            uploader=source.uploader,
+            page_url=source.page_url,
+            published_on=source.published_on,
+            thumbnail_url=media_url(source.thumbnail_key),
+            added_at=source.created_at,
+        )
 
 
 class VideoOut(BaseModel):

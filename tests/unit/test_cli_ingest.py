@@ -14,6 +14,8 @@ from app.cli import main
 from app.domain import Image
 from tests.films import make_film
 from tests.stills import still
+from tests.videos import make_video
+from tests.website import Website
 
 Command = Callable[..., Result]
 
@@ -21,7 +23,7 @@ Command = Callable[..., Result]
 @pytest.fixture
 def faaaaaces(tmp_path: Path, models_cache: Path) -> Command:
     env = {"FAAAAACES_DATA": str(tmp_path / "library"), "MODELS_FOLDER": str(models_cache)}
-    return lambda *arguments: CliRunner().invoke(main, [str(one) for one in arguments], env=env)
+    return lambda *arguments, **more: CliRunner().invoke(main, [str(one) for one in arguments], env={**env, **more})
 
 
 @pytest.fixture
@@ -80,3 +82,32 @@ def test_reasons_are_told(faaaaaces: Command, tmp_path: Path) -> None:
     assert "This file is empty." in text
     assert "This is a playlist" in text
     assert "no video and no picture in this folder" in text
+
+
+def test_links_from_a_file_and_all_of_a_playlist(faaaaaces: Command, folder: Path, tmp_path: Path) -> None:
+    """A playlist's videos are fetched and looked at one after the other; a bad line does not stop the others."""
+    film = (folder / "film.mp4").read_bytes()
+    other = make_video(tmp_path / "other.mp4", frames=30).read_bytes()
+    with Website() as site:
+        site.serve("/film.mp4", film)
+        site.serve("/other.mp4", other)
+        html = b"<html><head><title>Two</title></head><video src='/film.mp4'></video><video src='/other.mp4'></video></html>"
+        lines = ["# my links", site.serve("/page", html, "text/html"), "", site.url("/film.mp4"), "ftp://no"]
+        (tmp_path / "links.txt").write_text("\n".join(lines))
+        (tmp_path / "library").mkdir()
+        result = faaaaaces(
+            "ingest", "-f", tmp_path / "links.txt", "--playlist", "--json", ALLOWED_FETCH_HOSTS="127.0.0.1"
+        )
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)["videos"]
+    assert [(one["faces"] > 0, one["error"] is None) for one in told] == [
+        (True, True), (False, True), (False, True), (False, False),
+    ]  # fmt: skip
+    assert told[2]["note"] == "This video was in the library already."
+    assert told[2]["video_id"] == told[0]["video_id"] != told[1]["video_id"]
+
+
+def test_nothing_to_ingest(faaaaaces: Command) -> None:
+    result = faaaaaces("ingest")
+    assert result.exit_code == 2
+    assert "-f" in result.stderr

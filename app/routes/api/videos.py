@@ -18,6 +18,7 @@ from app.routes.schemas import (
     PageQuery,
     PictureOut,
     RejectionOut,
+    SourceOut,
     SubmissionOut,
     UrlBody,
     UrlsBody,
@@ -100,6 +101,7 @@ def video_info(video_id: int) -> Response:
     faces = video_faces(current_context(), video_id, limit=query.faces_limit, offset=query.faces_offset)
     return jsonify(
         video=VideoOut.of(detail.video).model_dump(mode="json"),
+        sources=[SourceOut.of(source).model_dump(mode="json", exclude_none=True) for source in detail.sources],
         people=[lane_out(lane) for lane in detail.lanes],
         faces=[FaceOut.of(face).model_dump(mode="json") for face in faces],
         total_faces=detail.video.face_count,

@@ -15,6 +15,7 @@ from app.storage.views import people as people_views
 from app.storage.views import videos as video_views
 from app.storage.views.job_lists import JobFilter, JobOrder
 from app.storage.views.shapes import FaceRow, JobRow, Page, PersonRow, Totals, TrackRow, VideoRow
+from app.storage.views.sources import SourceRow, sources_of_video
 
 DASHBOARD_VIDEOS = 8
 DASHBOARD_PEOPLE = 16
@@ -90,6 +91,7 @@ class VideoDetail:
         unknown: Usable tracks that belong to nobody.
         poor: Tracks too poor to decide who they are.
         fresh: Newest faces that a running job has not linked yet.
+        sources: Where it came from.
     """
 
     video: VideoRow
@@ -98,6 +100,7 @@ class VideoDetail:
     unknown: tuple[TrackRow, ...]
     poor: tuple[TrackRow, ...]
     fresh: list[FaceRow]
+    sources: list[SourceRow]
 
 
 def dashboard(context: Context) -> Dashboard:
@@ -149,6 +152,7 @@ def video_detail(context: Context, video_id: int) -> VideoDetail:
         people = people_views.people_by_id(session, ids, default_interval=default)
         running = video.job is not None and not video.job.state.is_final
         fresh = face_views.unlinked_faces(session, video_id, FRESH_SHOWN) if running else []
+        sources = sources_of_video(session, video_id)
     return VideoDetail(
         video=video,
         duration=_duration(video, tracks),
@@ -156,6 +160,7 @@ def video_detail(context: Context, video_id: int) -> VideoDetail:
         unknown=best_moments([t for t in tracks if t.person_id is None and t.usable], UNKNOWN_SHOWN),
         poor=best_moments([t for t in tracks if t.person_id is None and not t.usable], UNKNOWN_SHOWN),
         fresh=fresh,
+        sources=sources,
     )
 
 

@@ -8,9 +8,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
 
-from app.domain import JobKind, JobState
+from app.domain import JobKind, JobState, VideoOrigin
 from app.models import Job
 from app.services.context import Context
+from app.storage import sources as source_rows
 from tests.library import Library, jpeg, plain
 
 VOID = {"meta", "link", "input", "img", "br", "rect", "path", "circle", "hr"}
@@ -205,6 +206,34 @@ def test_links_from_a_text_file_without_javascript(client: FlaskClient, context:
     with context.database.session() as session:
         job = session.scalars(select(Job)).one()
     assert job.params["playlist"] is True
+
+
+def test_where_a_video_came_from(client: FlaskClient, library: Library, context: Context) -> None:
+    video = library.video(origin=VideoOrigin.URL)
+    assert "From <a" not in page(client, f"/videos/{video}")
+    with context.database.write() as session:
+        source_rows.add(
+            session,
+            video,
+            VideoOrigin.URL,
+            address="https://example.org/x",
+            page_url="https://www.example.org/watch?v=1&t=2",
+            uploader="<b>Somebody</b>",
+            published_on="2026-11-22",
+            thumbnail_key=f"thumbnails/{video}/site-1.jpg",
+        )
+        source_rows.add(session, video, VideoOrigin.FILE, address="/secret/folder/a.mp4", file_name="a.mp4")
+    text = page(client, f"/videos/{video}")
+    assert Checker(text).problems == []
+    assert 'href="https://www.example.org/watch?v=1&amp;t=2" rel="noreferrer noopener">example.org</a>' in text
+    assert "by &lt;b&gt;Somebody&lt;/b&gt;, published on 2026-11-22" in text
+    assert "From a file: a.mp4" in text
+    told = client.get(f"/api/video_info/{video}").get_json()["sources"]
+    assert [(one["origin"], one.get("url"), one.get("thumbnail_url")) for one in told] == [
+        ("url", "https://example.org/x", f"/media/thumbnails/{video}/site-1.jpg"),
+        ("file", None, None),
+    ]
+    assert "/secret" not in text + str(told)
 
 
 def test_theme_is_in_the_first_byte(client: FlaskClient) -> None:
