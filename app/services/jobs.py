@@ -27,7 +27,7 @@ from app.services.stopped import settle
 from app.services.webhooks import deliver_soon
 from app.storage import jobs as job_rows
 
-__all__ = ["HANDLERS", "Outcome", "cancel_job", "get_job", "recover_jobs", "run_job", "work"]
+__all__ = ["HANDLERS", "Outcome", "get_job", "recover_jobs", "run_job", "work"]
 
 logger = logging.getLogger(__name__)
 
@@ -155,16 +155,3 @@ def get_job(context: Context, job_id: str) -> Job:
     if job is None:
         raise NotFoundError("There is no such job.")
     return job
-
-
-def cancel_job(context: Context, job_id: str) -> Job:
-    """Cancels a job that has not ended; what a worker has stored so far stays.
-
-    Raises:
-        NotFoundError: There is no such job.
-    """
-    with context.database.write() as session:
-        if job_rows.get(session, job_id) is None:
-            raise NotFoundError("There is no such job.")
-        job_rows.request_cancel(session, job_id)
-    return get_job(context, job_id)

@@ -14,8 +14,9 @@ from app.services import jobs as jobs_module
 from app.services.cluster import request_clustering, request_clustering_of_news
 from app.services.context import Context
 from app.services.ingest import finish_upload
+from app.services.job_control import cancel_job
 from app.services.job_run import JobRun
-from app.services.jobs import Outcome, cancel_job, get_job, recover_jobs, run_job
+from app.services.jobs import Outcome, get_job, recover_jobs, run_job
 from app.services.owners import current_owner, is_owner_alive
 from app.services.uploads import begin_upload
 from app.storage import jobs as job_rows
