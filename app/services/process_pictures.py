@@ -16,30 +16,27 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import update
-from sqlalchemy.orm import Session
 
 from app.domain import Face as FoundFace
 from app.domain import Frame, Image
 from app.errors import AppError, EmptyMediaError, MediaError, NotFoundError, PackMismatchError, TooLargeError
 from app.media.images import encode_jpeg
 from app.media.stills import FileStills, Still, StillSource, list_stills, open_stills, read_still
-from app.models import EmbeddingSpace, Picture, Video, utc_now
+from app.models import Job, Picture, Video, utc_now
 from app.services.context import Context
 from app.services.inspection import max_pixels
 from app.services.job_run import JobRun
 from app.services.local_files import FileMark, check_unchanged
-from app.services.models.choose import pack_of_space
 from app.services.models.fetching import fetch_missing_weights
 from app.services.pictures import still_row
-from app.services.process_video import CROP_SIDE, Owner, Placed, crop_face, observed, track_row, write_thumbnail
+from app.services.process_video import CROP_SIDE, Owner, Placed, crop_face, link_tracks, write_thumbnail
 from app.services.video_files import local_file
 from app.storage import faces as face_rows
+from app.storage import findings
 from app.storage import pictures as picture_rows
 from app.storage import spaces as space_rows
-from app.storage import tracks as track_rows
 from app.storage import videos as video_rows
 from app.vision import FaceEngine
-from app.vision.track import Tracker, TrackResult, TrackSettings
 
 logger = logging.getLogger(__name__)
 
@@ -96,22 +93,39 @@ def _opened(context: Context, video: Video) -> Iterator[StillSource]:
 
 
 def _begin(context: Context, run: JobRun, video: Video, source: StillSource) -> None:
-    """A first attempt lists the pictures, unless they lie in a folder, and starts from nothing."""
+    """A first attempt lists the pictures, unless that was done before, and starts from nothing.
+
+    What an earlier run found stays as it is until this one has ended, as with videos.
+    """
     run.report(step="listing")
-    rows = None
-    if not isinstance(source, FileStills) or source.count:
-        listing = list_stills(source, max_pixels(context.settings), run.check)
-        rows = [still_row(still) for still in listing.stills]
-        if listing.left_out:
-            run.log(f"{listing.left_out} files are no pictures and were left out.")
-        if not rows:
-            raise EmptyMediaError("There is no picture in this file.")
+    rows = _list(context, run, video, source)
+    hidden = video.processed_at is not None
+    if hidden:
+        run.params.update(hidden=True, folder=f"faces/{video.id}/{run.job_id[:8]}")
+    # files first: what is stored from now on must not go with them
+    context.blobs.delete_tree(run.params.get("folder") or f"faces/{video.id}")
     with context.database.write() as session:
         run.fence(session)
         if rows is not None:
             picture_rows.replace_all(session, video.id, rows)
-        video_rows.delete_findings(session, video.id)
-    context.blobs.delete_tree(f"faces/{video.id}")
+        gone = findings.remove_hidden(session, video.id)
+        if not hidden:
+            video_rows.delete_findings(session, video.id)
+        session.execute(update(Job).where(Job.id == run.job_id).values(params=run.params))
+    for key in gone:
+        context.blobs.delete(key)
+
+
+def _list(context: Context, run: JobRun, video: Video, source: StillSource) -> list[dict[str, Any]] | None:
+    """Rows for the pictures of a file; ``None`` where they are there: of a folder, or from an earlier run."""
+    if (isinstance(source, FileStills) and not source.count) or video.processed_at is not None:
+        return None
+    listing = list_stills(source, max_pixels(context.settings), run.check)
+    if listing.left_out:
+        run.log(f"{listing.left_out} files are no pictures and were left out.")
+    if not listing.stills:
+        raise EmptyMediaError("There is no picture in this file.")
+    return [still_row(still) for still in listing.stills]
 
 
 def _next_chunk(context: Context, video_id: int, first: int) -> Sequence[Picture]:
@@ -137,8 +151,17 @@ def _look_at_chunk(
 
 @dataclass
 class _Seen:
-    """What came of a chunk."""
+    """What came of a chunk.
 
+    Attributes:
+        folder: Where crops go; the set's own among the faces where ``None``.
+        hidden: Whether its faces stay unseen until all pictures were looked at.
+        faces: Its faces.
+        changes: Ids of pictures, and what is to be written about them.
+    """
+
+    folder: str | None = None
+    hidden: bool = False
     faces: list[Placed] = field(default_factory=list)
     changes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
@@ -151,7 +174,7 @@ def _look_with(
     source: StillSource,
     pictures: Sequence[Picture],
 ) -> None:
-    seen = _Seen()
+    seen = _Seen(run.params.get("folder"), bool(run.params.get("hidden")))
     for group in _readable(context, video, source, pictures, seen):
         run.check()
         found = engine.analyse([frame.image for frame, _ in group])
@@ -218,7 +241,7 @@ def _keep(
         seen.changes.append((picture.id, change))
         place = Frame(frame.sample, frame.timestamp, NO_PIXELS)  # the picture itself need not wait for the others
         for ordinal, face in enumerate(faces):
-            placed = Placed(video.id, place, ordinal, face)
+            placed = Placed(video.id, place, ordinal, face, seen.folder, seen.hidden)
             blobs.append((placed.crop_key, encode_jpeg(crop_face(frame.image, face), max_side=CROP_SIDE)))
             seen.faces.append(placed)
     context.blobs.write_many(blobs, durable=False)
@@ -232,32 +255,7 @@ def link_pictures(context: Context, run: Owner, video_id: int) -> None:
         run: Owns the job.
         video_id: The set.
     """
-    while not _link(context, run, video_id):
-        run.check()
-
-
-def _link(context: Context, run: Owner, video_id: int) -> bool:
-    """Returns False where the library changed its pack meanwhile: the tracks were of vectors that are gone."""
-    with context.database.session() as session:
-        space = space_rows.pinned(session)
-        results = list(_lone_tracks(context, session, video_id, space)) if space else []
-    with context.database.write() as session:
-        run.fence(session)
-        present = space_rows.hold(session)
-        if space is not None and (present is None or present.name != space.name):
-            return False
-        rows = [(track_row(video_id, space.id, result), result.keys) for result in results] if space else []
-        track_rows.replace_for_video(session, video_id, rows)
-    return True
-
-
-def _lone_tracks(context: Context, session: Session, video_id: int, space: EmbeddingSpace) -> Iterator[TrackResult]:
-    settings = TrackSettings.for_distance(pack_of_space(context.settings, space).same_person_distance)
-    for face in face_rows.in_video(session, video_id):
-        if face.space_id == space.id:  # a change of pack leaves those behind that it could not measure anew
-            tracker = Tracker(settings)
-            tracker.add([observed(face)])
-            yield from tracker.finish()
+    link_tracks(context, run, video_id, alone=True)
 
 
 def _finish(context: Context, run: JobRun, video_id: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Protocol
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from app.domain import BoundingBox, Quality, QualityReason
@@ -37,7 +38,7 @@ class Owner(Protocol):
         """Raises, within a writing transaction, where the job is somebody else's."""
 
 
-def link_tracks(context: Context, run: Owner, video_id: int) -> None:
+def link_tracks(context: Context, run: Owner, video_id: int, *, alone: bool = False) -> None:
     """Follows the stored faces of a video and stores the tracks; what was there is replaced.
 
     Where the video was looked at again, this is the moment at which the new faces take the place of the old ones. A
@@ -47,20 +48,22 @@ def link_tracks(context: Context, run: Owner, video_id: int) -> None:
         context: The context.
         run: Owns the job.
         video_id: The video; all its faces are stored.
+        alone: Each face is a track of its own, as in a set of pictures.
     """
     started = time.perf_counter()
-    while not _link(context, run, video_id):
+    while not _link(context, run, video_id, alone):
         run.check()
     seconds = round(time.perf_counter() - started, 3)
     logger.info("tracks linked", extra={"job_id": run.job_id, "video_id": video_id, "seconds": seconds})
 
 
-def _link(context: Context, run: Owner, video_id: int) -> bool:
+def _link(context: Context, run: Owner, video_id: int, alone: bool) -> bool:
     """Returns False where the library changed its pack meanwhile: the tracks were of vectors that are gone."""
     hidden = bool(run.params.get("hidden"))
     with context.database.session() as session:
         space = space_rows.pinned(session)
-        results = list(_follow(context, session, video_id, space, hidden=hidden)) if space else []
+        follow = _lone_tracks if alone else _follow
+        results = list(follow(context, session, video_id, space, hidden=hidden)) if space else []
     gone: list[str] = []
     with context.database.write() as session:
         run.fence(session)
@@ -86,17 +89,18 @@ def _link(context: Context, run: Owner, video_id: int) -> bool:
 
 def _keep_people(tracks: Sequence[Track], known: Sequence[KnownTrack], distance: float) -> None:
     """Gives each track the person of the track that was there before and looks most alike."""
-    vectors_known = [vectors.decode(one.embedding) for one in known]
+    if not known:
+        return
+    embeddings = np.stack([vectors.decode(one.embedding) for one in known])
+    starts, ends = np.array([one.start for one in known]), np.array([one.end for one in known])
     for track in tracks:
-        mine = vectors.decode(track.embedding)
-        near = [
-            (1.0 - float(mine @ vector), one.person_id)
-            for one, vector in zip(known, vectors_known, strict=True)
-            if one.start <= track.end and track.start <= one.end
-        ]
-        best = min(near, default=None)
-        if best is not None and best[0] <= distance:
-            track.person_id = best[1]
+        (near,) = np.nonzero((starts <= track.end) & (ends >= track.start))
+        if not len(near):
+            continue
+        distances = 1.0 - embeddings[near] @ vectors.decode(track.embedding)
+        best = int(np.argmin(distances))
+        if distances[best] <= distance:
+            track.person_id = known[int(near[best])].person_id
 
 
 def _follow(
@@ -109,6 +113,17 @@ def _follow(
     for _, group in groupby(faces, key=lambda face: face.sample):
         yield from tracker.add([observed(face) for face in group])
     yield from tracker.finish()
+
+
+def _lone_tracks(
+    context: Context, session: Session, video_id: int, space: EmbeddingSpace, *, hidden: bool = False
+) -> Iterator[TrackResult]:
+    settings = TrackSettings.for_distance(pack_of_space(context.settings, space).same_person_distance)
+    for face in face_rows.in_video(session, video_id, hidden=hidden):
+        if face.space_id == space.id:
+            tracker = Tracker(settings)
+            tracker.add([observed(face)])
+            yield from tracker.finish()
 
 
 def track_row(video_id: int, space_id: int, result: TrackResult) -> Track:

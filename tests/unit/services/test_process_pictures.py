@@ -11,15 +11,17 @@ import pytest
 from sqlalchemy import select
 
 from app.domain import Image, JobState, MediaKind, VideoOrigin
-from app.models import Face, Picture, Track, Video
+from app.models import Face, Person, Picture, Track, Video
 from app.pixels import decode_image
 from app.services import process_pictures as process_pictures_module
+from app.services.again import look_again
 from app.services.cluster import cluster_library
 from app.services.context import Context
 from app.services.erase import delete_video
 from app.services.export import export_faces
 from app.services.ingest import finish_upload, submit_file
 from app.services.jobs import Outcome, get_job, run_job
+from app.services.people import rename_person
 from app.services.pictures import submit_pictures
 from app.services.search import search_faces
 from app.services.uploads import begin_upload
@@ -192,3 +194,33 @@ def test_pictures_used_in_place_that_change_or_vanish_are_named(
         "c.png is no longer where it was when it was added. Put it back, or add it again from where it is now.",
     ]
     assert get_job(context, submission.job_id).state == JobState.SUCCEEDED
+
+
+def test_looked_at_again_names_stay_and_what_was_found_is_there_until_the_end(
+    context: Context, tmp_path: Path, album: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _upload(context, archive(tmp_path / "a.zip", album))
+    run_job(context, first.job_id)
+    cluster_library(context)
+    people = {face.sample: face.person_id for face in _all(context, Face) if face.person_id}
+    rename_person(context, people[0] or 0, "Eileen Collins")
+    again = look_again(context, first.video_id)
+    real = process_pictures_module._look_at_chunk
+
+    def is_told_to_stop(*arguments: object) -> None:
+        real(*arguments)  # type: ignore[arg-type]
+        context.stopping.set()
+
+    monkeypatch.setattr(process_pictures_module, "_look_at_chunk", is_told_to_stop)
+    monkeypatch.setattr(process_pictures_module, "CHUNK_PICTURES", 3)
+    assert run_job(context, again.job_id) == Outcome.RELEASED
+    assert {face.sample: face.person_id for face in _all(context, Face) if face.person_id} == people
+    context.stopping.clear()
+    monkeypatch.setattr(process_pictures_module, "_look_at_chunk", real)
+    assert run_job(context, again.job_id) == Outcome.SUCCEEDED
+    faces = _all(context, Face)
+    assert min(face.sample for face in faces) == 0
+    assert {face.sample: face.person_id for face in faces if face.person_id} == people
+    assert all(context.blobs.exists(face.crop_key) for face in faces)
+    assert cluster_library(context).new_people == 0
+    assert [person.name for person in _all(context, Person)] == ["Eileen Collins", None]
