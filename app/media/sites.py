@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,9 @@ logger = logging.getLogger(__name__)
 _DOWNLOADERS = frozenset({HttpFD, HlsFD, DashSegmentsFD})
 """All that fetch by themselves, through guarded connections."""
 
+
+MOST_PATIENCE = 60.0
+"""Seconds that are waited for a site that says when its file will be there."""
 
 _ACCIDENTS = (
     *(ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RecursionError),
@@ -137,7 +141,7 @@ def fetch_from_site(
         counter = _Counter(budget, progress)
         downloader.add_progress_hook(counter.hook)
         paths = [
-            _fetch_part(downloader, info, part, folder / f"part-{index}")
+            _fetch_part(downloader, {**info, **part}, folder / f"part-{index}", guard)
             for index, part in enumerate(info.get("requested_formats") or [info])
         ]
         path, extension = _join(paths, info, folder, options, guard)
@@ -151,9 +155,12 @@ def first_video(info: dict[str, Any] | None) -> dict[str, Any] | None:
     return info or None
 
 
-def _fetch_part(downloader: GuardedYoutubeDL, info: dict[str, Any], part: dict[str, Any], target: Path) -> Path:
-    wanted = {**info, **part}
+def _fetch_part(downloader: GuardedYoutubeDL, wanted: dict[str, Any], target: Path, guard: Guard) -> Path:
     wanted.pop("requested_formats", None)
+    # Some sites give a file only after some seconds. yt-dlp would sleep through a cancellation.
+    seconds = float(wanted.pop("available_at", None) or 0.0) - time.time()
+    guard.pause(min(seconds, MOST_PATIENCE))
+    guard.check()
     if get_suitable_downloader(dict(wanted), downloader.params) not in _DOWNLOADERS:
         raise FetchError(NOTHING_FOUND)
     downloader.dl(str(target), wanted)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -265,6 +267,33 @@ def test_cookies_open_the_door_of_a_page(site: Website, silent_film: Path, tmp_p
             with pytest.raises(FetchError):
                 fetch(site.url(start), folder, cookies_file=file, allowed_hosts=("127.0.0.1", "localhost"))
             assert seen == {"/elsewhere": None}
+
+
+def test_several_at_once(site: Website, silent_film: Path, tmp_path: Path) -> None:
+    """A downloader works in threads; each download has its own connections, limits and end."""
+    make_hls(tmp_path / "hls", silent_film)
+    serve_folder(site, tmp_path / "hls", "/hls")
+    site.serve("/film.mp4", silent_film.read_bytes())
+    site.serve("/page", b'<html><head><title>x</title></head><video src="/film.mp4"></video></html>', "text/html")
+    site.pages["/drip.mp4"] = dripping(site)
+    stopped = threading.Event()
+
+    def stop() -> None:
+        if stopped.is_set():
+            raise JobCancelledError("The job was cancelled.")
+
+    def one(path: str) -> str:
+        try:
+            return str(numbers(fetch(site.url(path), tmp_path, stop=stop if "drip" in path else lambda: None).path))
+        except JobCancelledError:
+            return "cancelled"
+
+    with ThreadPoolExecutor(8) as pool:
+        slow = pool.submit(one, "/drip.mp4")
+        found = list(pool.map(one, ["/film.mp4", "/page", "/hls/list.m3u8"] * 3))
+        stopped.set()
+        assert slow.result(timeout=20) == "cancelled"
+    assert found == ["[0, 30, 60]"] * 9
 
 
 def test_a_direct_link_that_breaks_off_is_gone_on_with(site: Website, silent_film: Path, tmp_path: Path) -> None:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import stat
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from yt_dlp.extractor.youtube.jsc._builtin.deno import DenoJCP
+from yt_dlp.utils._jsruntime import DenoJsRuntime
 
-from app.errors import ConfigError, FetchError, TooLargeError, TooLongError
+from app.errors import ConfigError, FetchError, JobCancelledError, TooLargeError, TooLongError
 from app.media import javascript
 from app.media.addresses import Guard
 from app.media.cookies import cookies_for, read_cookies
 from app.media.download_options import DownloadOptions
 from app.media.ffmpeg import find_ffmpeg
-from app.media.javascript import Runtime, choose_runtime
+from app.media.javascript import Runtime, choose_runtime, find_runtimes
 from app.media.site_details import refuse_unwanted, site_details
 from app.media.site_network import Budget, GuardedYoutubeDL
 from app.media.site_options import site_options
+from app.media.sites import _fetch_part
 
 LIMIT = 10**9
 
@@ -219,6 +226,46 @@ def test_ffmpeg_is_there() -> None:
     assert ffmpeg is not None
     assert ffmpeg.path.is_file()
     assert ffmpeg.version
+
+
+def test_what_runs_in_deno_reaches_nothing(tmp_path: Path) -> None:
+    """With the very options that yt-dlp gives it: neither disk nor network nor the environment nor programs."""
+    if not any(runtime.name == "deno" for runtime in find_runtimes()):
+        pytest.skip("Deno is not made for this kind of machine")
+    (tmp_path / "secret").write_text("secret")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        tries = [
+            f"Deno.readTextFileSync({json.dumps(str(tmp_path / 'secret'))})",
+            f"Deno.writeTextFileSync({json.dumps(str(tmp_path / 'new'))}, 'x')",
+            f"await Deno.connect({{hostname: '127.0.0.1', port: {server.getsockname()[1]}}})",
+            f"await fetch('http://127.0.0.1:{server.getsockname()[1]}/')",
+            f"await import('http://127.0.0.1:{server.getsockname()[1]}/x.js')",
+            "Deno.env.get('PATH')",
+            "new Deno.Command('ls').outputSync()",
+        ]
+        code = "".join(f"try {{ {one}; console.log('did') }} catch {{ console.log('refused') }}\n" for one in tries)
+        command = [DenoJsRuntime().info.path, "run", *DenoJCP._DENO_BASE_OPTIONS, "--no-npm", "--cached-only", "-"]
+        told = subprocess.run(command, input=code, capture_output=True, text=True, timeout=60, check=True)
+        assert told.stdout.split() == ["refused"] * len(tries)
+        server.settimeout(0.0)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert [path.name for path in tmp_path.iterdir()] == ["secret"]
+
+
+def test_a_file_that_is_not_there_yet_does_not_keep_a_cancelled_download(tmp_path: Path) -> None:
+    def stop() -> None:
+        raise JobCancelledError("The job was cancelled.")
+
+    wanted = picture("a", 720) | {"available_at": time.time() + 30}
+    began = time.monotonic()
+    with (
+        Guard(stop=stop) as guard,
+        GuardedYoutubeDL(site_options(DownloadOptions(LIMIT), tmp_path), guard, Budget(LIMIT)) as downloader,
+        pytest.raises(JobCancelledError),
+    ):
+        _fetch_part(downloader, wanted, tmp_path / "part", guard)
+    assert time.monotonic() - began < 2.0
 
 
 DENO, NODE, OLD_NODE, BUN = (
