@@ -179,7 +179,8 @@ function lookAt(item, upload) {
     setTimeout(() => again(item), LOOK_AGAIN);
     return;
   }
-  const text = `${size(upload.offset)} of ${size(upload.size)} are here. Choose the same file again to go on.`;
+  const here = upload.offset ? `${size(upload.offset)} of ${size(upload.size)} are here.` : "Nothing of this file is here yet.";
+  const text = `${here} Choose the same file again to go on.`;
   set(item, "missing", text, ["Choose file", (file) => chosen(item, file)], ["Remove", () => cancel(item)]);
 }
 

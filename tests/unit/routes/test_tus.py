@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.http import parse_date
 from werkzeug.test import TestResponse
@@ -18,10 +20,12 @@ from werkzeug.test import TestResponse
 from app.domain import Sampling
 from app.factory import create_app
 from app.models import Job, Upload, Video, VideoSource, utc_now
+from app.routes import tus
 from app.services import resumable
 from app.services.context import Context
 from app.services.resumable import taking
 from app.storage.partial_files import PartialFile
+from tests.browser import served
 from tests.library import RecordingQueue, make_context
 from tests.videos import tiny_video
 
@@ -280,6 +284,21 @@ def test_one_writer_at_a_time(client: FlaskClient, context: Context) -> None:
         assert offset_of(client, url) == 0, "looking needs no lock"
     assert client.get(url).get_json()["busy"] is False
     assert send(client, url, 0, FILM).status_code == 204
+
+
+def test_a_sender_that_fell_silent_holds_nobody_up(
+    client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tus, "SILENCE", 0.5)
+    monkeypatch.setattr(taking, "PATIENCE", 60.0)
+    url = made(client)
+    head = f"PATCH {url} HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+    with served(app) as address, socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1]))) as wire:
+        wire.sendall(f"{head}Content-Type: {BYTES}\r\nContent-Length: {len(FILM)}\r\n\r\n".encode() + FILM[:1000])
+        for _ in range(500):  # until the server is at work on it
+            if client.get(url).get_json()["busy"]:
+                break
+        assert send(client, url, 0, FILM).headers["X-Video-Id"], "another sender takes over"
 
 
 @pytest.mark.parametrize("moment", ["before the video", "after the video"])
