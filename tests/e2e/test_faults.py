@@ -6,6 +6,7 @@ victims and the moments; that they make no difference is what is tested.
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -187,7 +188,9 @@ def test_twenty_kills_change_nothing(
     own = {"MODELS_FOLDER": str(models_cache), "FRAME_EXTRACTION_INTERVAL": INTERVAL, "MAX_VIDEO_SIZE_MB": "50"}
     if redis:
         own["CELERY_BROKER_URL"] = redis.url
-    dice, pause, until = random.Random(), threading.Event(), time.monotonic() + DEADLINE_SECONDS
+    seed = int(os.environ.get("FAAAAACES_TEST_SEED") or random.randrange(1_000_000))
+    print(f"FAAAAACES_TEST_SEED={seed} kills the same processes after the same pauses")
+    dice, pause, until = random.Random(seed), threading.Event(), time.monotonic() + DEADLINE_SECONDS
     with WebServer(tmp_path / "library", **own) as web, Stage(context, web, redis) as stage:
         senders = [threading.Thread(target=_upload, args=(web.url, film, until)) for film in films]
         for number, sender in enumerate(senders):
