@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from yt_dlp.networking.exceptions import TransportError
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError, UnsupportedError
 
+from app.media.addresses import Guard
 from app.media.site_errors import translate
+from app.media.site_network import Budget, GuardedYoutubeDL
+
+
+class _Silent:
+    """A log that nobody reads."""
+
+    def debug(self, _message: str) -> None:
+        pass
+
+    info = warning = error = debug
 
 
 def wrapped(cause: Exception) -> DownloadError:
@@ -79,3 +92,38 @@ def test_errors_that_point_at_each_other_do_not_hang() -> None:
     first, second = ExtractorError("a"), ExtractorError("b")
     first.cause, second.cause = second, first
     assert translate(first).message
+
+
+SITES = {
+    "Youtube": "https://www.youtube.com/watch?v=BaW_jenozKc",
+    "Vimeo": "https://vimeo.com/76979871",
+    "Dailymotion": "https://www.dailymotion.com/video/x5kesuj",
+    "TikTok": "https://www.tiktok.com/@leenabhushan/video/6748451240264420610",
+    "Generic": "https://example.org/x",
+}
+
+
+@pytest.mark.parametrize("site", SITES)
+@pytest.mark.parametrize(
+    ("fail", "words"),
+    [
+        pytest.param(lambda ie: ie.raise_login_required(), "login", id="login"),
+        pytest.param(lambda ie: ie.raise_login_required("Sign in to confirm your age"), "login", id="age"),
+        pytest.param(lambda ie: ie.raise_geo_restricted(countries=["FR"]), "country", id="country"),
+        pytest.param(lambda ie: ie.report_drm("x"), "copy-protected", id="drm"),
+        pytest.param(lambda ie: ie.raise_no_formats("No video formats found", expected=True), "No video", id="formats"),
+        pytest.param(lambda ie: ie.raise_no_formats("Video unavailable", expected=True), "removed", id="removed"),
+        pytest.param(lambda ie: ie.raise_no_formats("Private video", expected=True), "private", id="private"),
+        pytest.param(lambda ie: ie._search_regex("a", "b", "title"), "did not hand out", id="changed"),
+    ],
+)
+def test_what_extractors_raise_by_themselves(site: str, fail: Callable[[Any], object], words: str) -> None:
+    """Through yt-dlp's own machinery, from the extractor's method to the error that its main class raises."""
+    with Guard() as guard, GuardedYoutubeDL({"quiet": True, "logger": _Silent()}, guard, Budget(1)) as downloader:
+        extractor = downloader.get_info_extractor(site)
+        extractor._real_extract = lambda _url: fail(extractor)
+        with pytest.raises(DownloadError) as caught:
+            downloader.extract_info(SITES[site], download=False, ie_key=site)
+    told = translate(caught.value)
+    assert words in told.message
+    assert not told.retryable
