@@ -15,6 +15,7 @@ from app.services.job_log import log
 from app.services.queues import wake_ready
 from app.services.stopped import mark_cancelled, settle
 from app.storage import batches as batch_rows
+from app.storage import cancelled
 from app.storage import jobs as job_rows
 
 LOGGED_AT_ONCE = 100  # of a larger batch each job is changed, but only its batch could tell why
@@ -100,14 +101,19 @@ def cancel_batch(context: Context, batch_id: str, *, keep: bool = True) -> int:
     Raises:
         NotFoundError: There is no such batch.
     """
+    marked = False
 
     def cancel(session: Session, batch_id: str) -> Sequence[str]:
-        cancelled = job_rows.cancel_batch(session, batch_id)
-        mark_cancelled(session, cancelled, keep=keep)
-        return cancelled
+        nonlocal marked
+        ended = job_rows.cancel_batch(session, batch_id)
+        if not keep:
+            cancelled.remove_unfetched(session, ended)
+        marked = mark_cancelled(session, cancelled.with_findings(session, ended, or_video=not keep), keep=keep)
+        return ended
 
     changed = _change_batch(context, batch_id, cancel, "Cancelled with its batch.")
-    request_clustering(context)  # which begins with what has to be done about cancelled jobs
+    if marked:
+        request_clustering(context)  # which begins with what has to be done about cancelled jobs
     return changed
 
 

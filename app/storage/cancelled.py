@@ -16,8 +16,10 @@ AT_ONCE = 1000
 
 
 def with_findings(session: Session, job_ids: Sequence[str], *, or_video: bool) -> list[str]:
-    """Those of the jobs that found faces, or with ``or_video`` that have a video at all."""
-    matters = or_(Job.faces_found > 0, Job.video_id.is_not(None)) if or_video else Job.faces_found > 0
+    """Those of the jobs that have begun to look, or with ``or_video`` that have a video at all."""
+    matters = or_(Job.faces_found > 0, Job.next_sample > 0, Job.step.in_(("looking", "linking")))
+    if or_video:
+        matters = or_(matters, Job.video_id.is_not(None))
     found: list[str] = []
     for part in batches(job_ids, AT_ONCE):
         found += session.scalars(select(Job.id).where(Job.id.in_(part), matters))
