@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -24,6 +24,8 @@ OURS = {
     "exports": re.compile(r"exports/(?P<id>[0-9a-f]{32})/faces\.(csv|json)"),
 }
 
+LONG_UPLOAD_SECONDS = 24 * 3600.0
+
 
 def remove_orphans(visit: Visit) -> None:
     """Removes files of every area that no row names."""
@@ -32,9 +34,7 @@ def remove_orphans(visit: Visit) -> None:
         ("thumbnails", _known_thumbnails, "thumbnail"),
         ("exports", _known_exports, "export"),
     ):
-        with visit.context.database.session() as session:
-            keys = known(session)
-        _remove(visit, area, what, (blob for blob in visit.context.blobs.list(area) if not _is_known(keys, blob)))
+        _remove(visit, area, what, _unknown(visit, area, known))
     _remove(visit, "faces", "picture of a face", _unknown_crops(visit))
     _remove_temporary(visit)
     _remove_uploads(visit)
@@ -58,25 +58,41 @@ def _is_known(known: set[str], blob: BlobInfo) -> bool:
     return blob.key in known or blob.key.rpartition("/")[0] in known
 
 
+# Files are listed first, then it is asked which videos are worked on, and rows are read last: a file of work that goes
+# on meanwhile is then either not listed, or of a busy video, or has its row.
+
+
+def _unknown(visit: Visit, area: str, known: Callable[[Session], set[str]]) -> Iterator[BlobInfo]:
+    blobs = [(blob, match["id"]) for blob in visit.context.blobs.list(area) if (match := _old(visit, area, blob))]
+    busy = {str(video_id) for video_id in visit.busy_videos()}
+    with visit.context.database.session() as session:
+        keys = known(session)
+    yield from (blob for blob, folder in blobs if folder not in busy and not _is_known(keys, blob))
+
+
 def _unknown_crops(visit: Visit) -> Iterator[BlobInfo]:
     """Crops without a face, video by video, so that memory stays flat."""
     for folder, group in groupby(visit.context.blobs.list("faces"), key=lambda blob: blob.key.split("/")[1]):
-        blobs = list(group)
-        if folder.isdigit():
+        blobs = [blob for blob in group if _old(visit, "faces", blob)]
+        if blobs and not visit.is_busy(int(folder)):
             with visit.context.database.session() as session:
                 known = set(session.scalars(select(Face.crop_key).where(Face.video_id == int(folder))))
             yield from (blob for blob in blobs if blob.key not in known)
 
 
+def _old(visit: Visit, area: str, blob: BlobInfo) -> re.Match[str] | None:
+    """The parts of a key that this program made, where the file is not of this hour."""
+    match = OURS[area].fullmatch(blob.key)
+    if match is None or visit.is_young(blob.modified):
+        return None
+    # S3 dates an upload in parts by its beginning, and one of a large video may take hours
+    uploaded = match["id"].startswith("n-")
+    return None if uploaded and visit.is_young(blob.modified + LONG_UPLOAD_SECONDS) else match
+
+
 def _remove(visit: Visit, area: str, what: str, unknown: Iterator[BlobInfo]) -> None:
-    busy = visit.busy_videos()
     count = 0
     for blob in unknown:
-        match = OURS[area].fullmatch(blob.key)
-        if match is None or visit.is_young(blob.modified):
-            continue
-        if area != "exports" and match["id"].isdigit() and int(match["id"]) in busy:
-            continue
         visit.remove(blob)
         count += 1
     visit.report.add(f"orphan_{area}", count, f"{what} without a row", "removed")

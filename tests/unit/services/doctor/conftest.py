@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import select
 
 from app.models import Base, utc_now
-from app.services.cluster import cluster_library
 from app.services.context import Context
 from app.services.doctor import Report, examine
 from app.services.ingest import submit_file
 from app.services.jobs import Outcome, run_job
+from app.storage import jobs as job_rows
 from tests.library import make_context
 
 Examine = Callable[..., Report]
@@ -27,7 +27,9 @@ def processed(tmp_path_factory: pytest.TempPathFactory, models_cache: Path, film
     context = make_context(folder, models_folder=str(models_cache), max_video_size_mb=50)
     submission = submit_file(context, film)
     assert run_job(context, submission.job_id) == Outcome.SUCCEEDED
-    cluster_library(context)
+    with context.database.session() as session:
+        (grouping,) = job_rows.waiting(session)
+    assert run_job(context, grouping) == Outcome.SUCCEEDED
     context.database.dispose()
     return folder
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from app.domain import JobState
-from app.models import Job
+from app.models import Job, utc_now
 from app.services.context import Context
 from app.services.erase import delete_video
 from tests.unit.services.doctor.conftest import Examine, codes
@@ -30,8 +31,14 @@ def exists(context: Context, key: str) -> bool:
 )
 def test_files_without_rows(library: Context, look: Examine, key: str, code: str) -> None:
     library.blobs.write(key, b"left over")
-    assert codes(look()) == [code]
+    later = utc_now() + timedelta(hours=30)
+    assert codes(look(now=later)) == [code]
     assert not exists(library, key)
+    assert look(now=later).findings == []
+
+
+def test_an_upload_to_a_bucket_may_take_hours(library: Context, look: Examine) -> None:
+    library.blobs.write(f"videos/n-{'0' * 32}/film.mp4", b"its row comes in a moment")
     assert look().findings == []
 
 
