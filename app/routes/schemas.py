@@ -53,14 +53,11 @@ class LinkBody(LookingBody):
 
     playlist: bool = False
     priority: int | None = Field(default=None, ge=-100, le=100)
-    webhook_url: str | None = Field(default=None, max_length=4096)
 
     @property
     def options(self) -> IngestOptions:
         """The same for the use case."""
-        return replace(
-            super().options, playlist=self.playlist, priority=self.priority, webhook_url=self.webhook_url or None
-        )
+        return replace(super().options, playlist=self.playlist, priority=self.priority)
 
 
 class UrlBody(LinkBody):

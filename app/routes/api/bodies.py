@@ -84,7 +84,7 @@ def read_interval(text: str | None) -> float | None:
 
 
 def read_options(form: Mapping[str, str]) -> IngestOptions:
-    """The fields ``interval``, ``sampling``, ``again`` and ``playlist`` of a form; empty ones mean the setting's.
+    """The fields ``interval``, ``sampling``, ``again``, ``playlist`` and ``webhook_url`` of a form; empty: the setting's.
 
     Raises:
         InvalidInputError: One of them is wrong.
@@ -97,6 +97,7 @@ def read_options(form: Mapping[str, str]) -> IngestOptions:
         sampling=Sampling(sampling) if sampling else None,
         again=_read_switch(form.get("again"), "again"),
         playlist=_read_switch(form.get("playlist"), "playlist"),
+        webhook_url=form.get("webhook_url") or None,
     )
 
 

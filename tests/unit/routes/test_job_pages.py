@@ -4,11 +4,14 @@ from importlib import import_module
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from app.domain import JobKind, JobState, QueueName
 from app.models import JobLog
 from app.services.context import Context
 from app.storage import batches as batch_rows
+from app.storage import jobs as job_rows
+from app.storage import videos as video_rows
 from tests.library import Library, ago
 from tests.unit.routes.test_pages import page
 
@@ -139,3 +142,34 @@ def test_export_from_the_page(client: FlaskClient) -> None:
     response = client.post("/jobs/export")
     assert response.status_code == 303
     assert "Export all faces" in page(client, response.location)
+
+
+def test_thousands_of_jobs_cost_no_more_statements(
+    client: FlaskClient, library: Library, context: Context, batch: str
+) -> None:
+    statements: list[str] = []
+
+    @event.listens_for(context.database.engine, "before_cursor_execute")
+    def _count(_c: object, _u: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    def look(path: str) -> tuple[int, int]:
+        statements.clear()
+        size = len(client.get(path).get_data())
+        return len(statements), size
+
+    def add(count: int) -> None:
+        with context.database.write() as session:
+            videos = video_rows.add_links(
+                session, [("a.mp4", f"https://example.org/{n}", f"https://example.org/{n}") for n in range(count)]
+            )
+            items = [job_rows.NewJob(video_id=video, params={}) for video in videos]
+            job_rows.add_many(session, JobKind.FETCH_VIDEO, items, batch_id=batch)
+
+    paths = ["/jobs", "/jobs?show=waiting", f"/jobs?batch={batch}", "/api/jobs", f"/api/batches/{batch}"]
+    add(100)
+    few = [look(path) for path in paths]
+    add(3000)
+    many = [look(path) for path in paths]
+    assert [count for count, _ in many] == [count for count, _ in few]
+    assert max(size for _, size in many) < 200_000
