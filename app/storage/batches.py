@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain import JobState
@@ -30,6 +32,20 @@ def add(session: Session, title: str, *, params: dict[str, Any] | None = None, w
     session.add(batch)
     session.flush()
     return batch
+
+
+def ensure(session: Session, batch_id: str, title: str) -> None:
+    """Files a batch whose id its sender chose, unless it is there.
+
+    Args:
+        session: A writing session.
+        batch_id: Up to 32 characters.
+        title: What people see, where it is new.
+    """
+    if session.get(Batch, batch_id) is None:
+        # another one of the same batch may do this at the same moment
+        with contextlib.suppress(IntegrityError), session.begin_nested():
+            session.add(Batch(id=batch_id, title=title, params={}))
 
 
 def get(session: Session, batch_id: str, *, lock: bool = False) -> Batch | None:

@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from app.factory import create_app
+from app.models import Batch, Job
 from app.services.context import Context
 from tests.browser import served
 from tests.e2e.webserver import WebServer, Wire
@@ -185,6 +186,16 @@ def test_three_at_a_time_and_all_together(site: str, open_page: Callable[..., Pa
     expect(page.locator(".upload.done")).to_have_count(5)
     expect(page.locator("[data-upload-total]")).to_be_hidden()
     expect(page.locator("[data-upload-status]")).to_contain_text("In the library")
+
+
+def test_many_files_are_a_batch(site: str, open_page: Callable[..., Page], context: Context, tmp_path: Path) -> None:
+    page = open_page()
+    page.goto(f"{site}/add")
+    chosen(page, *tiny_films(tmp_path, *(f"{number}.mp4" for number in range(10))))
+    expect(page.locator(".upload.done")).to_have_count(10, timeout=RESTART_MS)
+    with context.database.session() as session:
+        [batch] = session.query(Batch).all()
+        assert {job.batch_id for job in session.query(Job).all()} == {batch.id}
 
 
 def test_cancel_forgets_it_on_the_server_too(site: str, open_page: Callable[..., Page], tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from app.services.filing import checked_options
 from app.services.limits import Room
 from app.services.resumable.ending import REFUSALS, file_upload, pack_options, part_of
 from app.services.resumable.state import Chunk, UploadState, Wishes, awaits_filing, offset_of
+from app.storage import batches as batch_rows
 from app.storage import uploads as upload_rows
 from app.storage.jobs import new_id
 from app.storage.names import safe_file_name
@@ -27,6 +28,7 @@ from app.storage.partial_files import PartialFile
 
 logger = logging.getLogger(__name__)
 
+BATCH_TITLE = "Files sent together"
 PATIENCE = 2.0  # seconds for a request whose sender has just gone away to notice it
 
 
@@ -54,6 +56,8 @@ def create_upload(context: Context, wishes: Wishes, size: int | None) -> UploadS
     row.expires_at = _expiry(context)
     with context.database.write() as session:
         session.add(row)
+        if wishes.options.batch_id is not None:
+            batch_rows.ensure(session, wishes.options.batch_id, BATCH_TITLE)
     return UploadState.of(row, part_of(context, upload_id))
 
 

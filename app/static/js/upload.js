@@ -3,6 +3,8 @@ import { plural } from "./format.js";
 import { toast } from "./small.js";
 import { add, hurry, isSending, restore } from "./upload_list.js";
 
+const MANY = 10;
+
 export function startUploads() {
   document.addEventListener("change", (event) => {
     const form = event.target.matches("input[type=file]") ? event.target.closest("[data-upload]") : null;
@@ -75,6 +77,8 @@ function startFolderButton(button) {
 function addFiles(files) {
   const fields = uploadForm()?.elements;
   const wishes = { interval: fields?.interval?.value, sampling: fields?.sampling?.value };
+  // Many are a batch, which lets somebody who adds one video come first.
+  if (files.length >= MANY) wishes.batch = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const { endpoint, limit } = place().dataset;
   for (const file of files) add(file, { endpoint, limit: Number(limit), wishes });
 }

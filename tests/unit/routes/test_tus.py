@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from app.domain import Sampling
 from app.factory import create_app
-from app.models import Job, Upload, Video, VideoSource, utc_now
+from app.models import Batch, Job, Upload, Video, VideoSource, utc_now
 from app.routes import tus
 from app.services import resumable
 from app.services.context import Context
@@ -604,6 +604,8 @@ def test_options_survive_the_way_through_the_row(client: FlaskClient, context: C
     assert (options.sampling, options.batch_id, options.again) == (Sampling.ADAPTIVE, "b1", True)
     assert send(client, url, 0, FILM).status_code == 204
     assert rows(context, Job)[0].batch_id == "b1"
+    made(client, **{"Upload-Metadata": encode(batch="b1")})
+    assert [(batch.id, batch.title) for batch in rows(context, Batch)] == [("b1", "Files sent together")]
 
 
 # Guards
