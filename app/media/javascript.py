@@ -3,9 +3,9 @@
 YouTube gives the better formats only to those who solve its riddles, which means to run parts of its player. yt-dlp
 does so with a script of its own (``yt-dlp-ejs``, installed and checked by its hash, never fetched) in a JavaScript
 runtime. That code comes from YouTube over TLS, never from another site; still it is a stranger's. So by default
-only those runtimes are used that shut it off from disk, network and other programs: Deno, which gives no right that
-is not asked for, and Node from 25 on, the first whose permissions cover the network. Older Nodes keep code from the
-disk but not from the network; Bun and QuickJS keep it from nothing. Those are used only where they are named.
+only Deno is used, which gives code no right that is not asked for, and is made to hold what cannot be trusted. Node's
+permissions are not, as its own documents say; before version 25 they leave the network open. Bun and QuickJS keep code
+from nothing. Those three are used only where they are named.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _KINDS: dict[str, type[JsRuntime]] = {
     "quickjs": QuickJsRuntime,
     "bun": BunJsRuntime,
 }
-_SHUT_OFF_FROM = {"deno": (0,), "node": (25,)}
+_SHUT_OFF = frozenset({"deno"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,7 @@ def find_runtimes() -> tuple[Runtime, ...]:
     for name, kind in _KINDS.items():
         info = kind().info
         if info is not None:
-            shut_off = name in _SHUT_OFF_FROM and info.version_tuple >= _SHUT_OFF_FROM[name]
-            found.append(Runtime(name, info.version, info.supported, shut_off))
+            found.append(Runtime(name, info.version, info.supported, shut_off=name in _SHUT_OFF))
     return tuple(found)
 
 

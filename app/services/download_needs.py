@@ -83,7 +83,7 @@ def _javascript(settings: Settings) -> Check:
 def _why_none(found: tuple[Runtime, ...]) -> str:
     recent = [runtime for runtime in found if runtime.recent]
     if recent:
-        return f"{_name(recent[0])} would not shut JavaScript of sites off from the network, so it is not used:"
+        return f"{_name(recent[0])} does not surely shut JavaScript of sites off from this machine, so it is not used:"
     if found:
         return f"{_name(found[0])} is too old to run YouTube's JavaScript:"
     return "No JavaScript runtime is there:"

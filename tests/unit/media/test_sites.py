@@ -270,7 +270,7 @@ def test_a_file_that_is_not_there_yet_does_not_keep_a_cancelled_download(tmp_pat
 
 DENO, NODE, OLD_NODE, BUN = (
     Runtime("deno", "2.9.8", recent=True, shut_off=True),
-    Runtime("node", "25.1.0", recent=True, shut_off=True),
+    Runtime("node", "26.1.0", recent=True, shut_off=False),
     Runtime("node", "22.0.0", recent=True, shut_off=False),
     Runtime("bun", "1.3.0", recent=True, shut_off=False),
 )
@@ -281,7 +281,8 @@ ANCIENT = Runtime("node", "20.0.0", recent=False, shut_off=False)
     ("found", "choice", "chosen"),
     [
         ((DENO, NODE), "auto", DENO),
-        ((NODE, BUN), "auto", NODE),
+        ((NODE, BUN), "auto", None),
+        ((NODE, BUN), "node", NODE),
         ((OLD_NODE, BUN), "auto", None),
         ((OLD_NODE, BUN), "node", OLD_NODE),
         ((ANCIENT,), "node", None),

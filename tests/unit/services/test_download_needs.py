@@ -60,7 +60,7 @@ def test_ffmpeg(monkeypatch: pytest.MonkeyPatch, found: Ffmpeg | None, sound: bo
     ("found", "choice", "ok", "words"),
     [
         ((SHUT_OFF,), "auto", True, "shut off from disk and network"),
-        ((OPEN,), "auto", False, "would not shut"),
+        ((OPEN,), "auto", False, "does not surely shut"),
         ((OPEN,), "node", True, "allowed by DOWNLOAD_JAVASCRIPT"),
         ((ANCIENT,), "auto", False, "too old"),
         ((), "auto", False, "No JavaScript runtime"),
