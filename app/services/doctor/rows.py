@@ -141,7 +141,8 @@ def mend_rows(visit: Visit) -> None:
 
 def _is_grouped_soon(visit: Visit) -> bool:
     with visit.context.database.session() as session:
-        works = select(Job.id).where(Job.state.in_(UNFINISHED), Job.kind != JobKind.EXPORT)
+        leads_there = (Job.kind == JobKind.CLUSTER) | Job.video_id.is_not(None)
+        works = select(Job.id).where(Job.state.in_(UNFINISHED), leads_there)
         return session.scalar(works.limit(1)) is not None
 
 

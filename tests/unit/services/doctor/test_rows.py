@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import delete, update
 
 from app.models import Face, Person, Track
 from app.services.context import Context
+from app.services.doctor import examine
 from app.services.doctor.report import counted
+from tests.library import Library, make_context
 from tests.unit.services.doctor.conftest import Examine, codes, rows_of
 
 
@@ -53,3 +57,23 @@ def test_tracks_and_people_without_faces(library: Context, look: Examine) -> Non
 )
 def test_words(count: int, what: str, words: str) -> None:
     assert counted(count, what) == words
+
+
+def test_on_postgres(tmp_path: Path, postgres_url: str) -> None:
+    library = Library(make_context(tmp_path, database_url=postgres_url))
+    video = library.video()
+    for person, times in (("Ada", [1.0, 2.0]), (None, [3.0])):
+        library.track(video, library.person(person), times)
+    library.job(None)
+    library.person()
+    with library.context.database.write() as session:
+        session.execute(update(Track).where(Track.face_count == 2).values(face_count=9, best_face_id=None))
+        session.execute(update(Face).values(person_id=None))
+        session.execute(update(Person).values(cover_face_id=999))
+        session.execute(delete(Face).where(Face.timestamp == 3.0))
+    found = ["jobs_without_video", "empty_tracks", "wrong_counts", "lost_best_faces", "wrong_people"]
+    found += ["empty_people", "lost_covers"]
+    foreseen = examine(library.context, dry_run=True)
+    assert codes(foreseen) == codes(examine(library.context)) == found
+    assert codes(examine(library.context)) == []
+    library.context.database.dispose()
