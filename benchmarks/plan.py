@@ -8,7 +8,19 @@ from typing import Self
 from benchmarks import engines, frames
 
 # In the order in which they are measured.
-PARTS = ("pipeline", "mtcnn", "dlib", "face_recognition", "deepface", "packs", "sizes", "sampling", "memory", "images")
+PARTS = (
+    "pipeline",
+    "mtcnn",
+    "dlib",
+    "face_recognition",
+    "deepface",
+    "packs",
+    "sizes",
+    "sampling",
+    "segments",
+    "memory",
+    "images",
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,7 @@ class Plan:
         side_seconds: Seconds for each detector in that table; what would take longer is skipped.
         intervals: Seconds between samples in the comparison of ways of sampling.
         known_repeats: How often its film of known appearances repeats.
+        long_seconds: Length of the film that several workers share.
         image_packs: Packs whose memory is measured over many pictures.
         images: Number of these pictures, in thousands.
     """
@@ -60,6 +73,7 @@ class Plan:
     side_seconds: float
     intervals: tuple[float, ...]
     known_repeats: int
+    long_seconds: int
     image_packs: tuple[str, ...]
     images: int
 
@@ -94,6 +108,7 @@ FULL = Plan(
     side_seconds=420.0,
     intervals=(0.5, 1.0, 2.0),
     known_repeats=6,
+    long_seconds=1800,
     image_packs=("bundled", "yunet-mobilefacenet"),
     images=20_000,
 )
@@ -118,6 +133,7 @@ QUICK = Plan(
     side_seconds=20.0,
     intervals=(2.0,),
     known_repeats=1,
+    long_seconds=48,
     image_packs=("bundled",),
     images=2_000,
 )

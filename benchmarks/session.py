@@ -21,6 +21,7 @@ from benchmarks import (
     report,
     sampling,
     sampling_report,
+    segments,
     sizes,
     speed_report,
 )
@@ -67,6 +68,7 @@ class Session:
         self._peaks: dict[str, list[Peak]] | None = None
         self._speed = Speed()
         self._sampled: list[sampling.Sampled] = []
+        self._shared: list[segments.Shared] = []
         self._python: Path | PeerError | None = None
 
     def measure(self, part: str) -> None:
@@ -85,7 +87,8 @@ class Session:
     def verdicts(self) -> list[Verdict]:
         """What was promised, and whether it holds."""
         broken = [Verdict(None, f"{part}: it broke") for part in self.broken]
-        return [*speed_report.verdicts(self._speed), *report.verdicts(self._films, self._peaks), *broken]
+        shared = [segments.verdict(self._shared)] if self._shared else []
+        return [*speed_report.verdicts(self._speed), *report.verdicts(self._films, self._peaks), *shared, *broken]
 
     def sections(self, charts: Mapping[str, str] | None = None) -> list[str]:
         """The chapters of the report.
@@ -96,6 +99,7 @@ class Session:
         charts = charts or {}
         parts = speed_report.sections(self._speed, charts.get("packs"))
         parts += [sampling_report.section(self._sampled)] if self._sampled else []
+        parts += [segments.section(self._shared, self._plan.long_seconds)] if self._shared else []
         parts += report.time_sections(self._films, charts.get("pipeline")) if self._films else []
         return parts + (report.memory_sections(self._peaks) if self._peaks else [])
 
@@ -166,6 +170,19 @@ class Session:
         for interval in self._plan.intervals:
             runs = self._plan.repetitions
             self._sampled += sampling.measure(engine, film, truth, clips, interval, runs, self._say)
+
+    def _measure_segments(self) -> None:
+        self._weights.engine("bundled")  # builds the networks
+        plan, length = self._plan, self._plan.long_seconds
+        made = {}
+        for name, seconds in (("long", length), ("warm", plan.cycle)):
+            made[name] = self._work / f"{name}.mp4"
+            films.make_apart(made[name], size=(640, 360), rate=plan.rate, seconds=seconds, cycle=plan.cycle)
+        folder = self._work / "segments"
+        runs = plan.repetitions
+        self._shared = segments.measure(
+            made["long"], made["warm"], length, self._weights.folder, folder, runs, self._say
+        )
 
     def _measure_images(self) -> None:
         self._speed = self._speed.adding(memory=[self._look(pack) for pack in self._plan.image_packs])
