@@ -23,7 +23,8 @@ from tests.e2e.workers import Worker, wait_for_job
 from tests.films import make_film
 from tests.library import make_context
 
-KILLS_AT = (8, 24, 40)
+# More kills than interruptions are allowed in a row: a job that gets on between them is never given up.
+KILLS_AT = {"embedded": (4, 8, 16, 24, 32, 40), "redis": (8, 24, 40)}
 SAMPLES = 64
 
 pytestmark = pytest.mark.xdist_group("kill")
@@ -98,7 +99,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
 
     stormy = _context(tmp_path / "stormy", models_cache, url and url[:-1] + "2")
     submission = submit_file(stormy, long_film, IngestOptions(interval=interval))
-    for number, progress in enumerate(KILLS_AT):
+    for number, progress in enumerate(KILLS_AT[broker]):
         with Worker(stormy) as worker:
             job = wait_for_job(stormy, submission.job_id, lambda job, p=progress: job.next_sample >= p, worker)
         assert get_job(stormy, job.id).state == JobState.RUNNING, f"kill {number} came too late to prove anything"
@@ -107,7 +108,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
         assert job.state == JobState.SUCCEEDED, job.error
         _wait_for_grouping(stormy, worker)
 
-    assert job.attempts == len(KILLS_AT) + 1
+    assert job.attempts == len(KILLS_AT[broker]) + 1
     assert _findings(stormy) == _findings(calm)
     assert len(_findings(calm)) >= SAMPLES * 0.9
     assert _people(stormy) == _people(calm)
