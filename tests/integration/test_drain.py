@@ -1,5 +1,5 @@
 """Two worker processes drain a thousand small jobs, over the embedded broker and over Redis: none is lost, none done twice.
-Not even when Redis loses all that was in it.
+Not even when Redis loses all that was in it, or somebody locks the database for ten seconds.
 
 The jobs are exports of an empty library: real work, but hardly any.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from app.domain import JobKind, JobState, QueueName
 from app.models import Job
 from app.services.context import Context, build_context
+from app.services.presence import count_workers
 from app.storage import jobs as job_rows
 from app.storage.database import Database
 from app.tasks.celery_app import make_celery
@@ -26,6 +27,7 @@ from tests.library import make_context
 from tests.redis_server import RedisServer
 
 DEADLINE_SECONDS = 240.0
+LOCKED_SECONDS = 10.0
 
 pytestmark = pytest.mark.xdist_group("drain")
 
@@ -57,11 +59,15 @@ def unfinished(database: Database) -> int:
 
 def wait_until(context: Context, few: int, *workers: Worker) -> None:
     """Waits until no more jobs than that are left."""
+    wait(lambda: unfinished(context.database) <= few, *workers)
+
+
+def wait(reached: Callable[[], bool], *workers: Worker) -> None:
     pause, until = threading.Event(), time.monotonic() + DEADLINE_SECONDS
-    while (left := unfinished(context.database)) > few:
+    while not reached():
         assert all(worker.lives for worker in workers), "a worker ended"
-        assert time.monotonic() < until, f"{left} jobs are left"
-        pause.wait(0.2)  # nothing tells of the end but the rows
+        assert time.monotonic() < until, "it takes too long"
+        pause.wait(0.2)  # nothing tells of it but the rows
 
 
 @pytest.mark.parametrize("broker", ["embedded", "redis"])
@@ -71,8 +77,9 @@ def test_two_workers_drain_a_thousand_jobs(
     url = request.getfixturevalue("redis").url if broker == "redis" else None
     context = make(tmp_path, models_cache, celery_broker_url=url)
     number = 1000 if broker == "embedded" else 100
-    fill(context, number, at_once=2)
     with Worker(context, "one") as one, Worker(context, "two") as two:
+        wait(lambda: count_workers(context) == 2, one, two)
+        fill(context, number, at_once=2)
         wait_until(context, 0, one, two)
     with context.database.session() as session:
         rows = session.execute(select(Job.state, Job.attempts, Job.lease_owner)).all()
@@ -101,3 +108,16 @@ def test_nothing_is_lost_when_redis_is_restarted_and_emptied(tmp_path: Path, mod
     with context.database.session() as session:
         states = session.execute(select(Job.state, func.count()).where(Job.kind == JobKind.EXPORT).group_by(Job.state))
         assert [tuple(row) for row in states] == [(JobState.SUCCEEDED, 200)]
+
+
+def test_nothing_is_lost_while_somebody_locks_the_database(tmp_path: Path, models_cache: Path) -> None:
+    context = make(tmp_path, models_cache)
+    fill(context, 60, at_once=2)
+    with Worker(context, "one") as one, Worker(context, "two") as two:
+        wait_until(context, 40, one, two)
+        with context.database.write():
+            threading.Event().wait(LOCKED_SECONDS)
+        wait_until(context, 0, one, two)
+    with context.database.session() as session:
+        states = session.execute(select(Job.state, Job.attempts, func.count()).group_by(Job.state, Job.attempts))
+        assert [tuple(row) for row in states] == [(JobState.SUCCEEDED, 1, 60)]
