@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from app.errors import BusyError
@@ -77,7 +77,7 @@ class PartialFile:
         if self.size > size:
             os.truncate(self.path, size)
 
-    def append(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def append(self, pieces: Iterable[bytes]) -> Generator[bytes, None, None]:
         """Writes pieces to the end of the file as they come, and hands each on once the system has it.
 
         A killed process loses nothing of what was handed on. The disk has it when the iteration ends, also by an error.
@@ -96,9 +96,12 @@ class PartialFile:
                     os.fsync(handle)
                     unsynced = 0
                 yield piece
-        finally:
-            with contextlib.suppress(OSError):  # it failed before, where it matters
+            os.fsync(handle)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the first failure is the one to tell
                 os.fsync(handle)
+            raise
+        finally:
             os.close(handle)
 
     def remove(self) -> None:

@@ -99,9 +99,9 @@ def receive(context: Context, upload_id: str, chunk: Chunk) -> UploadState:
         return UploadState.of(row, part)
     with part.locked(PATIENCE):
         row = _writable(context, upload_id)
-        room = _prepare(context, row, part, chunk)
+        at_most = _prepare(context, row, part, chunk)
         try:
-            _write(context, row, part, chunk, room)
+            _write(context, row, part, chunk, at_most)
         finally:
             _note(context, upload_id, unverified_from=None, expires_at=_expiry(context))
         row = _living(context, upload_id)
@@ -162,28 +162,29 @@ def _prepare(context: Context, row: Upload, part: PartialFile, chunk: Chunk) -> 
         raise ConflictError(f"{offset} bytes of this file are here. Go on from there.")
     if chunk.size is not None:
         _learn_size(context, row, chunk.size, offset)
-    room = (context.settings.max_video_bytes if row.size is None else row.size) - offset
-    if chunk.length is not None and chunk.length > room:
+    at_most = (context.settings.max_video_bytes if row.size is None else row.size) - offset
+    if chunk.length is not None and chunk.length > at_most:
         raise _too_much(context, row)
-    return room
+    return at_most
 
 
-def _write(context: Context, row: Upload, part: PartialFile, chunk: Chunk, room: int) -> None:
+def _write(context: Context, row: Upload, part: PartialFile, chunk: Chunk, at_most: int) -> None:
     if row.finished_at is not None:
         return
     if chunk.checksum is not None:
         _note(context, row.id, unverified_from=chunk.offset)
     arrived, good = 0, False
-    space = Room(context, chunk.offset + (chunk.length or 0), came=chunk.offset)
+    room = Room(context, chunk.offset + (chunk.length or 0), came=chunk.offset)
     try:
-        for piece in part.append(chunk.pieces):
-            arrived += len(piece)
-            if arrived > room:
-                part.cut(chunk.offset)
-                raise _too_much(context, row)
-            space.came(chunk.offset + arrived)
-            if chunk.checksum is not None:
-                chunk.checksum.state.update(piece)
+        with contextlib.closing(part.append(chunk.pieces)) as written:
+            for piece in written:
+                arrived += len(piece)
+                if arrived > at_most:
+                    part.cut(chunk.offset)
+                    raise _too_much(context, row)
+                room.came(chunk.offset + arrived)
+                if chunk.checksum is not None:
+                    chunk.checksum.state.update(piece)
         good = chunk.checksum is None or chunk.checksum.state.digest() == chunk.checksum.digest
         if not good:
             raise ChecksumError("The bytes were changed on their way. Send them again.")
