@@ -66,8 +66,10 @@ def open_store(places: BlobPlaces) -> BlobStore:
     if parts.scheme == "file":
         return FolderStore({area: _folder(parts.netloc, parts.path) / area for area in AREAS}, temp)
     if parts.scheme == "s3":
-        from app.storage.blobs.cache import LocalCopies  # noqa: PLC0415 - see the next line
-        from app.storage.blobs.s3 import Bucket, S3Store  # noqa: PLC0415 - costs every process a second and 40 MB
+        # costs every process a second and 40 MB
+        from app.storage.blobs.bucket import Bucket  # noqa: PLC0415
+        from app.storage.blobs.cache import LocalCopies  # noqa: PLC0415
+        from app.storage.blobs.s3 import S3Store  # noqa: PLC0415
 
         name, prefix = _bucket(parts.netloc, parts.path)
         bucket = Bucket(

@@ -8,15 +8,13 @@ import os
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
-import fsspec
-
 from app.errors import NotFoundError, StorageError
 from app.storage.blobs.browsers import browser_origin
+from app.storage.blobs.bucket import SMALL_AT_ONCE, Bucket, connect
 from app.storage.blobs.cache import LocalCopies
 from app.storage.blobs.keys import check_area, check_key
 from app.storage.blobs.s3_errors import NO_BUCKET, said_plainly
@@ -26,34 +24,10 @@ from app.storage.blobs.temp import TempFiles
 MIB = 1 << 20
 PART_BYTES = 8 * MIB  # S3 takes 10,000 parts at most: 80 GB, beyond which parts grow
 PARTS_AT_ONCE = 4  # of an upload or a download: 32 MiB in memory
-SMALL_AT_ONCE = 16  # small blobs that are written side by side
 STREAM_BYTES = 2 * MIB  # read at once while a player is served
 MAX_PARTS = 9_000
 PAGE_KEYS = 1000  # of a list; also the most that S3 deletes at once
 NEW_PREFIX = "n-"
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """A place in a bucket.
-
-    Attributes:
-        name: The bucket.
-        prefix: Where in it the library lies, without slashes around; may be empty.
-        endpoint: Address of the service; ``None`` for Amazon's.
-        key_id: Access key; ``None``: as Amazon's own tools find it (environment, profile, role of the machine).
-        secret: Its secret.
-        token: Goes with a key that is good for a while only.
-        region: Region of the bucket; ``None``: as Amazon's own tools find it.
-    """
-
-    name: str
-    prefix: str = ""
-    endpoint: str | None = None
-    key_id: str | None = None
-    secret: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-    region: str | None = None
 
 
 class S3Store(BlobStore):
@@ -253,7 +227,7 @@ class S3Store(BlobStore):
         # fsspec's event loop does not live on in a forked process, so each process makes its own
         with self._lock:
             if self._connected is None or self._connected[0] != os.getpid():
-                self._connected = (os.getpid(), _connect(self._bucket))
+                self._connected = (os.getpid(), connect(self._bucket))
             return self._connected[1]
 
 
@@ -300,31 +274,6 @@ class _Stream(io.RawIOBase):
         buffer[: len(data)] = data
         self._place += len(data)
         return len(data)
-
-
-def _connect(bucket: Bucket) -> Any:
-    config: dict[str, Any] = {
-        "signature_version": "s3v4",
-        "connect_timeout": 5,
-        "read_timeout": 60,
-        "max_pool_connections": 2 * SMALL_AT_ONCE,
-        "retries": {"max_attempts": 3, "mode": "standard"},
-    }
-    if bucket.endpoint is not None:
-        # services other than Amazon's need not know its newer checksums
-        config |= {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
-    return fsspec.filesystem(
-        "s3",
-        key=bucket.key_id,
-        secret=bucket.secret,
-        token=bucket.token,
-        endpoint_url=bucket.endpoint,
-        client_kwargs={"region_name": bucket.region} if bucket.region else None,
-        config_kwargs=config,
-        # never an answer of yesterday, never the connection of another process
-        use_listings_cache=False,
-        skip_instance_cache=True,
-    )
 
 
 def _attachment(name: str) -> str:
