@@ -68,7 +68,7 @@ def process_pictures(context: Context, run: JobRun) -> None:
     if video is None:
         raise NotFoundError("The pictures were deleted before they were looked at.")
     fetch_missing_weights(context, run)
-    with _opened(context, video) as source:
+    with open_pictures(context, video) as source:
         if run.next_sample == 0:
             _begin(context, run, video, source)
         with context.database.session() as session:
@@ -83,8 +83,13 @@ def process_pictures(context: Context, run: JobRun) -> None:
 
 
 @contextmanager
-def _opened(context: Context, video: Video) -> Iterator[StillSource]:
-    """Where the pictures lie: in one file, or each by itself in a folder that is used in place."""
+def open_pictures(context: Context, video: Video) -> Iterator[StillSource]:
+    """Opens a set: one file, or pictures that lie each by itself in a folder that is used in place.
+
+    Raises:
+        NotFoundError: Its file is gone.
+        ConflictError: A file that is used in place was changed since it was added.
+    """
     if video.blob_key is None and video.local_path is not None and Path(video.local_path).is_dir():
         yield FileStills([])
         return
@@ -197,7 +202,7 @@ def _readable(
     pixels = 0
     for picture in pictures:
         try:
-            image = _read(context, video, source, picture)
+            image = read_picture(context, video, source, picture)
         except (MediaError, TooLargeError) as error:
             seen.changes.append((picture.id, {"error": error.message}))
             continue
@@ -210,7 +215,13 @@ def _readable(
         yield group
 
 
-def _read(context: Context, video: Video, source: StillSource, picture: Picture) -> Image:
+def read_picture(context: Context, video: Video, source: StillSource, picture: Picture) -> Image:
+    """The pixels of a picture of an open set, upright.
+
+    Raises:
+        MediaError: It cannot be read, or is another one than when it was added.
+        TooLargeError: It has too many pixels.
+    """
     lies_alone = video.blob_key is None and picture.local_path is not None
     path = Path(picture.local_path) if lies_alone and picture.local_path else None
     if path is not None and picture.modified_ns is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.domain import Face as SeenFace
-from app.domain import FloatArray, Image, QualityReason
+from app.domain import FloatArray, Image, MediaKind, QualityReason
 from app.errors import InvalidInputError
 from app.models import Face, Video
 from app.services.context import Context
@@ -57,6 +57,8 @@ class FaceMeasurer:
         Yields:
             Pieces of the result, in no order; in the end every face was there once.
         """
+        if video.media_kind == MediaKind.PICTURES:
+            interval = 0.0  # pictures are all looked at
         watchable = interval is not None and has_file(self._context, video)
         postponed: list[Face] = []
         for page in pages:

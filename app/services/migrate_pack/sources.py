@@ -18,15 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
-from app.domain import BoundingBox, Detection, Image, Sampling
-from app.errors import AppError
+from app.domain import BoundingBox, Detection, Image, MediaKind, Sampling
+from app.errors import AppError, MediaError, TooLargeError
 from app.media.frames import FrameSampler
 from app.media.sampling import fine_steps
 from app.models import Face, Video
 from app.pixels import decode_image
 from app.services.context import Context
+from app.services.process_pictures import open_pictures, read_picture
 from app.services.process_video import CROP_SIDE, crop_window
 from app.services.video_files import local_file
+from app.storage import pictures as picture_rows
 from app.storage import vectors
 
 logger = logging.getLogger(__name__)
@@ -104,7 +106,7 @@ def has_file(context: Context, video: Video) -> bool:
     """Whether the video itself is in the library."""
     if video.blob_key is not None:
         return context.blobs.exists(video.blob_key)
-    return video.local_path is not None and Path(video.local_path).is_file()
+    return video.local_path is not None and Path(video.local_path).exists()
 
 
 def from_frames(context: Context, video: Video, interval: float, faces: Sequence[Face]) -> Iterator[list[Sighting]]:
@@ -124,6 +126,9 @@ def from_frames(context: Context, video: Video, interval: float, faces: Sequence
     wanted = {sample: list(group) for sample, group in groupby(shown, key=lambda face: face.sample)}
     if not wanted:
         return
+    if video.media_kind == MediaKind.PICTURES:
+        yield from _from_pictures(context, video, wanted)
+        return
     step = interval / fine_steps(video.sampling or Sampling.INTERVAL)
     try:
         with local_file(context, video) as path, FrameSampler(path, step, start_sample=min(wanted)) as sampler:
@@ -136,3 +141,20 @@ def from_frames(context: Context, video: Video, interval: float, faces: Sequence
                     return
     except AppError as error:
         logger.warning("video not readable any more", extra={"video_id": video.id, "reason": error.message})
+
+
+def _from_pictures(context: Context, video: Video, wanted: dict[int, list[Face]]) -> Iterator[list[Sighting]]:
+    """The faces of one picture of a set after the other; pictures that cannot be read any more are left out."""
+    try:
+        with open_pictures(context, video) as source:
+            for number, faces in wanted.items():
+                with context.database.session() as session:
+                    picture = picture_rows.get(session, video.id, number)
+                try:
+                    image = read_picture(context, video, source, picture) if picture is not None else None
+                except (MediaError, TooLargeError):
+                    continue
+                if picture is not None and image is not None and image.shape[:2] == (picture.height, picture.width):
+                    yield [Sighting(face, image, stored_detection(face)) for face in faces]
+    except AppError as error:
+        logger.warning("pictures not readable any more", extra={"video_id": video.id, "reason": error.message})

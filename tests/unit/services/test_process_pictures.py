@@ -21,6 +21,7 @@ from app.services.erase import delete_video
 from app.services.export import export_faces
 from app.services.ingest import finish_upload, submit_file
 from app.services.jobs import Outcome, get_job, run_job
+from app.services.migrate_pack.sources import from_frames, has_file
 from app.services.people import rename_person
 from app.services.pictures import submit_pictures
 from app.services.search import search_faces
@@ -224,3 +225,25 @@ def test_looked_at_again_names_stay_and_what_was_found_is_there_until_the_end(
     assert all(context.blobs.exists(face.crop_key) for face in faces)
     assert cluster_library(context).new_people == 0
     assert [person.name for person in _all(context, Person)] == ["Eileen Collins", None]
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["copied", "in place"])
+def test_a_change_of_pack_finds_the_pictures_again(
+    context: Context, tmp_path: Path, album: dict[str, bytes], in_place: bool
+) -> None:
+    folder = tmp_path / "stills"
+    folder.mkdir()
+    for name, data in album.items():
+        (folder / name).write_bytes(data)
+    (submission,) = submit_pictures(context, folder, sorted(folder.iterdir()), in_place=in_place)
+    run_job(context, submission.job_id)
+    video, faces = _all(context, Video)[0], sorted(_all(context, Face), key=lambda face: face.sample)
+    assert has_file(context, video)
+    seen = list(from_frames(context, video, 0.0, faces))
+    assert [(one[0].face.sample, len(one), one[0].image.shape[1]) for one in seen if one[0].face.sample == 2] == [
+        (2, len([face for face in faces if face.sample == 2]), 1024)
+    ]
+    assert sum(len(one) for one in seen) == len(faces)
+    if in_place:
+        (folder / "c.heic").unlink()
+        assert 2 not in {one[0].face.sample for one in from_frames(context, video, 0.0, faces)}
