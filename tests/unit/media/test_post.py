@@ -40,7 +40,8 @@ def test_the_message_arrives(site: Website) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "retryable"), [(301, False), (400, False), (404, False), (408, True), (429, True), (500, True), (503, True)]
+    ("status", "retryable"),
+    [(301, False), (400, False), (404, False), (408, True), (429, True), (500, True), (503, True)],
 )
 def test_other_answers(site: Website, status: int, retryable: bool) -> None:
     url = site.redirect("/hook", "/elsewhere", status) if status == 301 else site.fail("/hook", status)
