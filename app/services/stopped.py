@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, true, update
 from sqlalchemy.orm import Session
 
 from app.domain import JobKind, JobState, MediaKind, Sampling
@@ -25,6 +25,7 @@ from app.storage import jobs as job_rows
 from app.storage import people as people_rows
 from app.storage import sources as source_rows
 from app.storage import videos as video_rows
+from app.storage.rows import batches
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +40,11 @@ def mark_cancelled(session: Session, job_ids: Iterable[str], *, keep: bool) -> b
     Returns:
         Whether there is anything to do about it: call :func:`settle` after the commit, or request a grouping.
     """
+    began = or_(Job.next_sample > 0, Job.faces_found > 0, Job.step.in_(("looking", "linking")))
+    query = select(Job).where(Job.kind.in_(_OF_VIDEOS), began if keep else true())
     marked = False
-    for job_id in job_ids:
-        job = session.get(Job, job_id, populate_existing=True)
-        if job is None or job.kind not in _OF_VIDEOS:
-            continue
-        began = job.next_sample > 0 or job.faces_found > 0 or job.step in ("looking", "linking")
-        if began or not keep:
+    for part in batches(list(job_ids), 500):
+        for job in session.scalars(query.where(Job.id.in_(part)), execution_options={"populate_existing": True}):
             job.params = {**job.params, _MARK: KEEP if keep else DISCARD}
             marked = True
     return marked

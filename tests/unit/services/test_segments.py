@@ -18,6 +18,7 @@ from app.services.ingest import submit_file
 from app.services.ingest_options import IngestOptions
 from app.services.jobs import Outcome, get_job, run_job
 from app.services.process_video import storing
+from app.services.stopped import settle
 from app.storage import jobs as job_rows
 from tests.films import make_film
 from tests.library import make_context
@@ -127,8 +128,31 @@ def test_pause_resume_cancel_and_retry_in_the_middle(tmp_path: Path, models_cach
     job_control.cancel_job(context, job_id)
     assert run_job(context, second) == Outcome.NOT_CLAIMED
     assert get_job(context, second).state == JobState.CANCELLED
+    assert settle(context) == 1
+    assert _rows(context)["video"][0][3] == "Only about 50 % was looked at: the work was cancelled."
     job_control.retry_job(context, job_id)
     assert run_job(context, fourth) == run_job(context, second) == Outcome.SUCCEEDED
+    assert run_job(context, job_id) == Outcome.SUCCEEDED
+    assert _rows(context) == expected
+
+
+def test_discarded_in_the_middle_it_begins_anew(tmp_path: Path, models_cache: Path, long_film: Path) -> None:
+    options = IngestOptions(interval=INTERVAL)
+    expected = _in_one_piece(tmp_path / "whole", models_cache, long_film, options)
+    context = _context(tmp_path / "parts", models_cache, 1.6 / 60)
+    job_id = submit_file(context, long_film, options).job_id
+    other = tmp_path / "the same.mp4"
+    other.write_bytes(long_film.read_bytes())
+    submit_file(context, other)  # so that the video stays
+    run_job(context, job_id)
+    assert run_job(context, _segments(context, job_id)[1].id) == Outcome.SUCCEEDED
+    job_control.cancel_job(context, job_id, keep=False)
+    assert _segments(context, job_id) == []
+    assert list(context.blobs.list("faces")) == []
+    job_control.retry_job(context, job_id)
+    assert run_job(context, job_id) == Outcome.SPLIT
+    for one in _segments(context, job_id):
+        assert run_job(context, one.id) == Outcome.SUCCEEDED
     assert run_job(context, job_id) == Outcome.SUCCEEDED
     assert _rows(context) == expected
 
