@@ -115,3 +115,16 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     assert len(_people(calm)) == 2
     crops = {path.name for path in stormy.settings.faces_folder.rglob("*_*.jpg")}
     assert len(crops) == len(_findings(calm))
+
+
+def test_a_worker_that_is_told_to_stop_gives_its_video_back(
+    tmp_path: Path, models_cache: Path, long_film: Path
+) -> None:
+    context = _context(tmp_path, models_cache, None)
+    submission = submit_file(context, long_film, IngestOptions(interval=12.8 / SAMPLES))
+    with Worker(context) as worker:
+        wait_for_job(context, submission.job_id, lambda job: job.next_sample >= 8, worker)
+        assert worker.stop() == 0
+    job = get_job(context, submission.job_id)
+    assert (job.state, job.attempts, job.lease_owner) == (JobState.QUEUED, 0, None)
+    assert job.next_sample >= 8
