@@ -85,7 +85,7 @@ class Settings(BaseModel):
     face_flip: OptionalSwitch = None
     face_attributes: AttributeList = ()
     frame_extraction_interval: float = Field(default=1.0, gt=0, le=3600)
-    sampling: Sampling = Sampling.INTERVAL
+    sampling: Sampling = Sampling.ADAPTIVE
     segment_minutes: float = Field(default=5.0, ge=0, le=1440)
     detection_size: int = Field(default=640, ge=64, le=4096)
     face_confidence_threshold: float = Field(default=0.7, ge=0, le=1)

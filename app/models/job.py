@@ -25,7 +25,9 @@ class Job(Base):
         Index("ix_job_queue_state_priority_created_at", "queue", "state", "priority", "created_at"),
         Index("ix_job_batch_id_state", "batch_id", "state"),
         # Whose turn it is: which batches wait, and when each was served last, without looking at every waiting job.
-        Index("ix_job_queue_state_priority_batch_id_created_at", "queue", "state", "priority", "batch_id", "created_at"),
+        Index(
+            "ix_job_queue_state_priority_batch_id_created_at", "queue", "state", "priority", "batch_id", "created_at"
+        ),
         Index("ix_job_queue_batch_id_claimed_at", "queue", "batch_id", "claimed_at"),
         # One grouping waits at most: what it will look at includes everything that came before it starts.
         Index(

@@ -8,7 +8,7 @@ from app.domain import QueueName
 from app.services.cluster import request_clustering_of_news
 from app.services.context import Context
 from app.services.housekeeping import clean_up
-from app.services.jobs import recover_jobs, work
+from app.services.jobs import recover_jobs, work_for_a_while
 from app.services.webhooks import deliver_due
 
 
@@ -22,8 +22,8 @@ def register(celery: Celery, context: Context) -> None:
     # shared=False: Celery would hand these, with this context in them, to every other application of the process
 
     @celery.task(name="work", shared=False)  # type: ignore[untyped-decorator]
-    def _work(queue: str) -> str:
-        return work(context, QueueName(queue)).value
+    def _work(queue: str) -> int:
+        return len(work_for_a_while(context, QueueName(queue)))
 
     @celery.task(name="recover", shared=False)  # type: ignore[untyped-decorator]
     def _recover() -> int:

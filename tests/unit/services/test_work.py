@@ -17,7 +17,7 @@ from app.services import jobs as jobs_module
 from app.services.context import Context
 from app.services.job_control import cancel_job, pause_job, resume_job
 from app.services.job_run import JobRun
-from app.services.jobs import Outcome, get_job, recover_jobs, run_job, work
+from app.services.jobs import Outcome, get_job, recover_jobs, run_job, work, work_for_a_while
 from app.storage import job_log
 from app.storage import jobs as job_rows
 from tests.library import RecordingQueue
@@ -264,3 +264,19 @@ def test_recovery_wakes_every_queue_in_which_something_could_begin(context: Cont
         job_rows.set_paused(session, QueueName.EXPORT, True)
     assert recover_jobs(context) == []
     assert woken(context) == [QueueName.DOWNLOAD, QueueName.CLUSTER]
+
+
+def test_one_message_is_enough_for_several_small_jobs(context: Context, handle: Callable[[Handler], None]) -> None:
+    handle(nothing)
+    ids = add(context, 4)
+    outcomes = work_for_a_while(context, QueueName.VISION, seconds=60)
+    assert outcomes == [Outcome.SUCCEEDED] * 4 + [Outcome.NOT_CLAIMED]
+    assert {get_job(context, job_id).state for job_id in ids} == {JobState.SUCCEEDED}
+
+
+def test_no_job_is_begun_after_a_while_or_after_a_stop(context: Context, handle: Callable[[Handler], None]) -> None:
+    handle(nothing)
+    add(context, 3)
+    assert work_for_a_while(context, QueueName.VISION, seconds=0) == [Outcome.SUCCEEDED]
+    handle(lambda inner, _run: inner.stopping.set())
+    assert len(work_for_a_while(context, QueueName.VISION, seconds=60)) == 1
