@@ -46,6 +46,7 @@ def make_celery(settings: Settings) -> Celery:
         broker_transport_options=_transport_options(settings),
         beat_schedule_filename=str(settings.faaaaaces_data / "data" / "celerybeat-schedule"),
         beat_schedule=_schedule(settings),
+        beat_scheduler="app.tasks.scheduler:SteadyScheduler",
         timezone="UTC",
     )
     if settings.uses_embedded_broker:

@@ -14,7 +14,7 @@ from app.storage.jobs.control import (
     retry_batch,
 )
 from app.storage.jobs.ended import ended_in
-from app.storage.jobs.endings import RETRY_SECONDS, fail, hand_over, release, retry_later, succeed
+from app.storage.jobs.endings import fail, hand_over, release, retry_later, succeed
 from app.storage.jobs.filing import (
     QUEUE_OF,
     NewJob,
@@ -25,7 +25,15 @@ from app.storage.jobs.filing import (
     latest_for_video,
     waiting,
 )
-from app.storage.jobs.queues import QueueSetting, can_start, set_concurrency, set_paused, setting, settings
+from app.storage.jobs.queues import (
+    RETRY_SECONDS,
+    QueueSetting,
+    can_start,
+    set_concurrency,
+    set_paused,
+    setting,
+    settings,
+)
 from app.storage.jobs.recovery import MAX_INTERRUPTIONS, Lease, requeue_stale
 from app.storage.jobs.rows import ACTIVE, UNFINISHED, get, new_id
 from app.storage.jobs.writes import Progress, checkpoint, heartbeat, look, report

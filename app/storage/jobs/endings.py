@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session
 from app.domain import JobState, QueueName
 from app.models import Job, utc_now
 from app.storage.jobs import children
+from app.storage.jobs.queues import RETRY_SECONDS
 from app.storage.jobs.rows import FREE, fenced, leave_to_other, mine, serialize_control, share_video, wait_again
 from app.storage.jobs.writes import heartbeat
-
-RETRY_SECONDS = (30.0, 120.0, 600.0)  # after the first, second and third failure that may pass; then it is final
 
 
 def succeed(session: Session, job_id: str, token: str, *, note: str | None = None) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.domain import JobState, QueueName
 from app.models import Job, Queue, utc_now
+
+RETRY_SECONDS = (30.0, 120.0, 600.0)  # after the first, second and third failure that may pass; then it is final
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,10 @@ def set_concurrency(session: Session, queue: QueueName, concurrency: int | None)
 
 def is_ready(queue: QueueName, now: datetime) -> tuple[ColumnElement[bool], ...]:
     """The jobs of a queue that could begin now."""
-    return Job.queue == queue, Job.state == JobState.QUEUED, or_(Job.not_before.is_(None), Job.not_before <= now)
+    # no pause is so long; the clock was put back meanwhile
+    waits_too_long = Job.not_before > now + timedelta(seconds=2 * RETRY_SECONDS[-1])
+    waited = or_(Job.not_before.is_(None), Job.not_before <= now, waits_too_long)
+    return Job.queue == queue, Job.state == JobState.QUEUED, waited
 
 
 def is_at_work(queue: QueueName) -> tuple[ColumnElement[bool], ...]:

@@ -161,6 +161,13 @@ def test_a_job_that_waits_for_its_next_try_is_passed_over(database: Database) ->
     assert take(database, now=NOW + timedelta(seconds=30)) == later[0]
 
 
+def test_a_clock_that_was_put_back_keeps_no_job_from_its_next_try(database: Database) -> None:
+    (job_id,) = add(database)
+    with database.write() as session:
+        session.get_one(Job, job_id).not_before = NOW + timedelta(seconds=30)
+    assert take(database, now=NOW - timedelta(hours=1)) == job_id
+
+
 def test_a_job_whose_segments_are_at_work_takes_no_place(database: Database) -> None:
     parent, other = add(database, 2)
     assert take(database, limit=1) == parent
