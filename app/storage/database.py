@@ -6,7 +6,6 @@ import contextlib
 import os
 import sqlite3
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ class Database:
             made where it is missing; nothing is connected yet.
 
     Attributes:
-        engine: SQLAlchemy's engine for reading.
         before_commit: Called at the end of every writing transaction that did not fail, still within it.
         label: The address without its password, fit for logs.
 
@@ -45,9 +43,15 @@ class Database:
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             _make_folder(self._url)
-        self.engine = _make_engine(self._url)
-        self._writing = self.engine.execution_options(begin="IMMEDIATE") if self.is_sqlite else self.engine
-        _forget_connections_after_fork(self.engine)
+        self._engine = _make_engine(self._url)
+        self._writing = self._engine.execution_options(begin="IMMEDIATE") if self.is_sqlite else self._engine
+        self._process = os.getpid()
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine for reading."""
+        self._own()
+        return self._engine
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
@@ -65,6 +69,7 @@ class Database:
 
         Keep the block short: no decoding, no model, no network inside it.
         """
+        self._own()
         with self._translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             session.connection()  # begins the transaction now, and with it the lock
             yield session
@@ -116,6 +121,16 @@ class Database:
                 yield engine.execution_options(begin="IMMEDIATE")
         finally:
             engine.dispose()
+
+    def _own(self) -> None:
+        """Forgets connections that a parent process opened: a forked child must neither use nor close them.
+
+        That happens when the child asks for one, not in the fork itself: what other threads of the parent held at that
+        moment is locked for ever in the child, also if it never asks.
+        """
+        if self._process != os.getpid():
+            self._engine.dispose(close=False)
+            self._process = os.getpid()
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -197,16 +212,3 @@ def _make_folder(url: URL) -> None:
 
 def _without_password(message: str, url: URL) -> str:
     return message.replace(str(url.password), "***") if url.password else message
-
-
-def _forget_connections_after_fork(engine: Engine) -> None:
-    # A connection that a parent opened must never be used, nor closed, by its forked child.
-    reference = weakref.ref(engine)
-
-    def forget() -> None:
-        living = reference()
-        if living is not None:
-            living.dispose(close=False)
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=forget)

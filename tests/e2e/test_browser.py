@@ -130,7 +130,7 @@ def test_a_running_video_shows_faces_as_they_are_found_and_can_be_cancelled(
     long_film = make_film(tmp_path / "long.mp4", [astronaut, grace_hopper], seconds_each=60.0)
     page = open_page()
     page.goto(f"{site.url}/add")
-    page.get_by_text("Options").click()
+    page.locator("[data-upload]").get_by_text("Options").click()
     page.locator("#file-interval").fill("0.1")
     page.locator("[data-upload] input[type=file]").set_input_files(long_film)
     page.locator(".upload").get_by_role("link", name="Open").click(timeout=LOOK_MS)

@@ -65,9 +65,9 @@ def test_again_looks_anew_with_other_settings(faaaaaces: Command, folder: Path) 
     film = folder / "film.mp4"
     assert faaaaaces("ingest", film).exit_code == 0
     told = " ".join(faaaaaces("ingest", film, "--interval", "0.5").stdout.split())
-    assert "in the library already, looked at every 1 s; --again looks anew" in told
+    assert "in the library already, looked at every 1 s, adaptive; --again looks anew" in told
     again = " ".join(faaaaaces("ingest", film, "--interval", "0.5", "--again").stdout.split())
-    assert "4 faces (in the library already, looked at every 0.5 s again)" in again
+    assert "4 faces (in the library already, looked at every 0.5 s, adaptive again)" in again
     pictures = " ".join(faaaaaces("ingest", folder / "deep", folder / "deep").stdout.split())
     assert "in the library already, all pictures looked at" in pictures
 

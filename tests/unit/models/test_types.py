@@ -58,8 +58,8 @@ def test_words_come_back_as_members(database: Database) -> None:
 
 
 def test_a_word_that_does_not_exist_is_refused(database: Database) -> None:
-    with pytest.raises(StatementError, match="paused"), database.write() as session:
-        session.add(Job(id="1", kind=JobKind.CLUSTER, state="paused"))
+    with pytest.raises(StatementError, match="asleep"), database.write() as session:
+        session.add(Job(id="1", kind=JobKind.CLUSTER, state="asleep"))
 
 
 def test_a_change_is_stamped(database: Database) -> None:
@@ -99,9 +99,14 @@ def test_every_reference_says_what_happens_on_deletion() -> None:
         "face.space_id": None,  # a space is never deleted while it has faces
         "face.track_id": "SET NULL",
         "face.video_id": "CASCADE",
+        "job.parent_id": "CASCADE",
         "job.video_id": "CASCADE",
+        "job_log.job_id": "CASCADE",
+        "picture.video_id": "CASCADE",
         "track.person_id": "SET NULL",
         "track.space_id": None,
         "track.video_id": "CASCADE",
         "staged_face.face_id": "CASCADE",
+        "upload.video_id": "SET NULL",
+        "video_source.video_id": "CASCADE",
     }

@@ -71,7 +71,7 @@ def test_a_bad_address_does_not_spoil_the_others(context: Context) -> None:
     good = [result for result in results if isinstance(result, Submission)]
     jobs = [get_job(context, result.job_id) for result in good]
     assert [(job.batch_id, job.priority) for job in jobs] == [(batch_id, 0)] * 2
-    assert jobs[0].params == {"interval": 1.0, "sampling": "interval", "playlist": True, "again": True}
+    assert jobs[0].params == {"interval": 1.0, "sampling": "adaptive", "playlist": True, "again": True}
     with context.database.session() as session:
         batch = session.get_one(Batch, batch_id)
     assert (batch.title, batch.webhook_url) == ("Holidays", "https://hook.example/")
