@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sees to the programs that the tests drive: a browser, Redis, Node.js, fonts. As root it installs what is missing;
-# otherwise it says what to install, and the tests that need it fail.
+# Sees to the programs that the tests drive: a browser, Redis, Node.js, fonts, a clock that jumps. As root it installs
+# what is missing; otherwise it says what to install, and the tests that need it fail.
 set -uo pipefail
 
 has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
@@ -9,6 +9,7 @@ has_browser >/dev/null || missing+=(chromium)
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
+[ -n "$(find /usr/lib -name libfaketime.so.1 -print -quit 2>/dev/null)" ] || missing+=(faketime)
 [ -n "$(find /usr/share/fonts -name '*.ttf' -print -quit 2>/dev/null)" ] || missing+=(fonts-dejavu-core)
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from app.domain import Image
 from tests.browser import Troubles, find_chromium, launch
 from tests.films import make_film
+from tests.redis_server import RedisServer
 
 OpenPage = Callable[..., Page]
 
@@ -63,3 +64,20 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 def film(tmp_path_factory: pytest.TempPathFactory, astronaut: Image, grace_hopper: Image) -> Path:
     """Eight seconds: Eileen Collins, then Grace Hopper."""
     return make_film(tmp_path_factory.mktemp("film") / "two women.mp4", [astronaut, grace_hopper])
+
+
+@pytest.fixture(params=["embedded", "redis"])
+def redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer | None]:
+    """A test with it runs over both brokers: first the embedded one, then a Redis of its own."""
+    if request.param == "embedded":
+        yield None
+        return
+    (tmp_path / "redis").mkdir()
+    with RedisServer(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def broker(redis: RedisServer | None) -> str | None:
+    """The address of the broker; ``None`` for the embedded one."""
+    return redis.url if redis else None

@@ -38,12 +38,22 @@ def faces_of(context: Context) -> list[tuple[object, ...]]:
         return [tuple(row) for row in session.execute(select(*columns).order_by(Face.sample, Face.ordinal))]
 
 
-def test_a_full_disk_costs_no_face(small_disk: Path, tmp_path: Path, models_cache: Path, film: Path) -> None:
-    settings = {"models_folder": str(models_cache), "max_video_size_mb": 50, "min_free_disk_mb": 0}
-    undisturbed = make_context(tmp_path / "undisturbed", **settings)
-    assert run_job(undisturbed, submit_file(undisturbed, film).job_id) == Outcome.SUCCEEDED
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, models_cache: Path, film: Path) -> Context:
+    context = _context(tmp_path_factory.mktemp("undisturbed"), models_cache)
+    assert run_job(context, submit_file(context, film).job_id) == Outcome.SUCCEEDED
+    return context
 
-    context = make_context(tmp_path / "library", **settings)
+
+def _context(folder: Path, models: Path, broker: str | None = None) -> Context:
+    settings = {"models_folder": str(models), "max_video_size_mb": 50, "min_free_disk_mb": 0}
+    return make_context(folder, celery_broker_url=broker, **settings)
+
+
+def test_a_full_disk_costs_no_face(
+    small_disk: Path, broker: str | None, tmp_path: Path, models_cache: Path, film: Path, undisturbed: Context
+) -> None:
+    context = _context(tmp_path / "library", models_cache, broker)
     job_id = submit_file(context, film).job_id
     filler = small_disk / "filler"
     filler.write_bytes(bytes(2_000_000))

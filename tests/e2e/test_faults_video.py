@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,17 +21,18 @@ from app.storage import jobs as job_rows
 from tests.e2e.workers import DEADLINE_SECONDS, Worker, wait_for_job
 from tests.films import make_film
 from tests.library import make_context
-from tests.redis_server import RedisServer
 
 INTERVAL = 0.2  # 64 samples
 SEGMENT_SECONDS = 1.6  # 8 segments
+LOCKED_SECONDS = 10.0
 
 pytestmark = pytest.mark.xdist_group("kill")
 
 
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory: pytest.TempPathFactory, astronaut: Image, grace_hopper: Image) -> Path:
-    return make_film(tmp_path_factory.mktemp("film") / "long.mp4", [astronaut, grace_hopper] * 2, seconds_each=3.2)
+    path = tmp_path_factory.mktemp("film") / "long.mp4"
+    return make_film(path, [astronaut, grace_hopper] * 2, seconds_each=3.2, size=(320, 240))
 
 
 @pytest.fixture(scope="module")
@@ -82,16 +81,6 @@ def _wait(done: Callable[[], bool], what: str) -> None:
         pause.wait(0.05)  # nothing tells of it but the rows
 
 
-@pytest.fixture(params=["embedded", "redis"])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | None]:
-    if request.param == "embedded":
-        yield None
-        return
-    (tmp_path / "redis").mkdir()
-    with RedisServer(tmp_path / "redis") as server:
-        yield server.url
-
-
 def test_segments_of_killed_workers_join_without_a_seam(
     broker: str | None,
     tmp_path: Path,
@@ -128,19 +117,15 @@ def test_segments_of_killed_workers_join_without_a_seam(
 
 
 def test_a_database_that_is_locked_for_ten_seconds_is_waited_for(
-    tmp_path: Path, models_cache: Path, long_film: Path, expected: list[list[tuple]]
+    broker: str | None, tmp_path: Path, models_cache: Path, long_film: Path, expected: list[list[tuple]]
 ) -> None:
-    context = _context(tmp_path / "library", models_cache)
+    context = _context(tmp_path / "library", models_cache, broker)
     job_id = _submit(context, long_film)
     with Worker(context) as worker:
         wait_for_job(context, job_id, lambda job: job.next_sample >= 8, worker)
-        path = str(context.settings.faaaaaces_data / "data" / "faaaaaces.db")
-        hold = (
-            "import sqlite3, sys, time; base = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None); "
-            "base.execute('BEGIN IMMEDIATE'); print('held', flush=True); time.sleep(10)"
-        )
-        holder = subprocess.run([sys.executable, "-c", hold, path], capture_output=True, check=True, text=True)
-        assert holder.stdout == "held\n"
+        with context.database.write() as session:
+            assert session.get_one(Job, job_id).state is JobState.RUNNING
+            threading.Event().wait(LOCKED_SECONDS)
         job = wait_for_job(context, job_id, lambda job: job.state.is_final, worker)
     assert (job.state, job.error, job.attempts) == (JobState.SUCCEEDED, None, 1)
     assert _findings(context) == expected
@@ -148,9 +133,9 @@ def test_a_database_that_is_locked_for_ten_seconds_is_waited_for(
 
 
 def test_a_file_that_is_gone_ends_the_job_with_a_sentence_and_back_again_it_goes_on(
-    tmp_path: Path, models_cache: Path, long_film: Path, expected: list[list[tuple]]
+    broker: str | None, tmp_path: Path, models_cache: Path, long_film: Path, expected: list[list[tuple]]
 ) -> None:
-    context = _context(tmp_path / "library", models_cache)
+    context = _context(tmp_path / "library", models_cache, broker)
     job_id = _submit(context, long_film)
     with Worker(context) as worker:
         wait_for_job(context, job_id, lambda job: job.next_sample >= 8, worker)

@@ -27,9 +27,12 @@ class Worker:
         name: Of the process and its log.
         options: What ``celery worker`` is told; ``DOWNLOADER`` makes it one that only downloads,
             ``SCHEDULER`` the scheduler.
+        environ: More of its environment.
     """
 
-    def __init__(self, context: Context, name: str = "worker", options: tuple[str, ...] = ("--pool=solo",)) -> None:
+    def __init__(
+        self, context: Context, name: str = "worker", options: tuple[str, ...] = ("--pool=solo",), **environ: str
+    ) -> None:
         settings = context.settings
         own = {
             "FAAAAACES_DATA": str(settings.faaaaaces_data),
@@ -49,7 +52,7 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env={**os.environ, **own},
+            env={**os.environ, **own, **environ},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -71,6 +74,11 @@ class Worker:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(30)
         self._log.close()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
 
     @property
     def lives(self) -> bool:
