@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +24,7 @@ from tests.redis_server import RedisServer
 
 DEADLINE_SECONDS = 240.0
 LOOKERS = ("one", "two")
+TIRED = 3  # interruptions of a job, after which it has to get on first; at five in a row it would be given up
 _LOOKING = ("--pool=solo", "--queues=vision,cluster,export")
 
 
@@ -62,6 +65,16 @@ class Stage:
         else:
             self.kill_for_good(victim)
             self._workers[victim] = self._make(victim)
+
+    def kill_at_work(self, worker: str) -> bool:
+        """SIGKILL, where it looks at a video at this very moment and may be cut off; False where it does not."""
+        os.kill(self._workers[worker].pid, signal.SIGSTOP)  # its job cannot end before the kill
+        job = self.at_work().get(worker)
+        if job is not None and job.interruptions < TIRED:
+            self.kill(worker)
+            return True
+        os.kill(self._workers[worker].pid, signal.SIGCONT)
+        return False
 
     def kill_for_good(self, worker: str) -> None:
         """SIGKILL for a process that no other one replaces."""

@@ -24,7 +24,6 @@ from app.services.jobs import Outcome, run_job
 from tests.e2e.clock import Clock
 from tests.e2e.stage import (
     DEADLINE_SECONDS,
-    LOOKERS,
     Stage,
     assert_as_undisturbed,
     is_through,
@@ -39,7 +38,6 @@ from tests.redis_server import RedisServer
 
 VIDEOS = 20  # and as many kills
 SURE_HITS = 5  # kills, of the ten that are aimed, that cut off a job on the slowest machine
-TIRED = 3  # interruptions of one job; at five in a row it would be given up
 INTERVAL = "0.2"
 SIZE = (320, 240)
 
@@ -84,11 +82,6 @@ def _web(context: Context, **environ: str) -> WebServer:
     return WebServer(settings.faaaaaces_data, **own, **environ)
 
 
-def _most_interruptions(context: Context) -> int:
-    with context.database.session() as session:
-        return session.scalar(select(func.max(Job.interruptions))) or 0
-
-
 def _hits(context: Context) -> int:
     """How often a worker was gone that had a job."""
     with context.database.session() as session:
@@ -107,13 +100,12 @@ def test_twenty_kills_change_nothing(
         senders = [threading.Thread(target=upload, args=(web.url, film)) for film in films]
         for number, sender in enumerate(senders):
             sender.start()  # videos come all the time, so that every kill hits something
-            if number % 2 == 0 and _most_interruptions(context) < TIRED:
+            if number % 2 == 0:
                 _kill_at_work(context, stage, dice, sent=number + 1)
-                continue
-            pause.wait(dice.uniform(0.2, 2.0))
-            turn = number // 2  # each in turn at least once, and then whoever it hits
-            anybody = [*stage.others, *(LOOKERS if _most_interruptions(context) < TIRED else ())]
-            stage.kill(stage.others[turn] if turn < len(stage.others) else dice.choice(anybody))
+            else:  # each in turn at least once, and then whoever it hits
+                pause.wait(dice.uniform(0.2, 2.0))
+                turn = number // 2
+                stage.kill(stage.others[turn] if turn < len(stage.others) else dice.choice(stage.others))
         for sender in senders:
             sender.join(DEADLINE_SECONDS)
             assert not sender.is_alive()
@@ -124,11 +116,14 @@ def test_twenty_kills_change_nothing(
 
 
 def _kill_at_work(context: Context, stage: Stage, dice: random.Random, sent: int) -> None:
-    """Kills a worker somewhere in the middle of a video; whichever, where all that were sent are through already."""
-    for seconds in (0.0, dice.uniform(0.0, 0.4)):
-        threading.Event().wait(seconds)
-        wait(lambda: stage.at_work() or is_through(context, sent), context, every=0.02)
-    stage.kill(dice.choice(sorted(stage.at_work()) or LOOKERS))
+    """Kills a worker somewhere in the middle of a video; none, where all that were sent are through already."""
+    wait(lambda: stage.at_work() or is_through(context, sent), context, every=0.02)
+    threading.Event().wait(dice.uniform(0.0, 0.4))
+
+    def hit() -> bool:
+        return any(stage.kill_at_work(worker) for worker in stage.at_work())
+
+    wait(lambda: hit() or is_through(context, sent), context, every=0.02)
 
 
 def test_a_clock_that_jumps_changes_nothing(
