@@ -6,8 +6,10 @@ rows, which survive lossy coding, and :func:`read_number` reads it back. Thus a 
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -104,7 +106,10 @@ def make_video(
     paint = paint or (lambda number: picture(number, *size))
     moments = list(times) if times is not None else [number / rate for number in range(frames)]
     base = Fraction(1, 90000)
-    with av.open(str(path), "w", format=container, container_options=container_options or {}) as output:
+    with (
+        _ordinary_priority() as restore,
+        av.open(str(path), "w", format=container, container_options=container_options or {}) as output,
+    ):
         stream = output.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height = size
         stream.pix_fmt = pixel_format
@@ -123,11 +128,32 @@ def make_video(
             frame = av.VideoFrame.from_ndarray(paint(number), format="rgb24")
             frame.pts = round(moment / ticks)
             frame.time_base = ticks
-            output.mux(stream.encode(frame))
+            packets = stream.encode(frame)
+            restore()
+            output.mux(packets)
         output.mux(stream.encode(None))
         if sound is not None:
             _write_sound(output, sound, sound_seconds)
     return path
+
+
+@contextmanager
+def _ordinary_priority() -> Iterator[Callable[[], None]]:
+    """Run by root, SVT-AV1 makes the thread that calls it a real-time one, and leaves it so.
+
+    Two test processes of that kind, and all that they start, keep everything else on two cores from running.
+    """
+    has_priorities = hasattr(os, "sched_getscheduler")  # Linux
+    before = (os.sched_getscheduler(0), os.sched_getparam(0)) if has_priorities else None
+
+    def restore() -> None:
+        if before is not None and os.sched_getscheduler(0) != before[0]:
+            os.sched_setscheduler(0, *before)
+
+    try:
+        yield restore
+    finally:
+        restore()
 
 
 def _write_sound(output: av.container.OutputContainer, stream: av.AudioStream, seconds: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import resource
 import threading
 import time
@@ -66,6 +67,11 @@ INTERVALS = (0.1, 0.5, 1.0, 30.0)
 def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     name, options = KINDS[request.param]
     return make_video(tmp_path_factory.mktemp("kind") / name, **{"frames": 75, **options})  # type: ignore[arg-type]
+
+
+def test_making_videos_leaves_the_process_as_it_was(video: Path) -> None:
+    assert video.is_file()
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def decode_all(path: Path) -> list[tuple[Fraction, int, np.ndarray]]:
