@@ -130,5 +130,5 @@ def test_memory_falls_when_idle_and_the_next_call_works(models_cache: Path):
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
     answer = json.loads(done.stdout)
     assert answer["same"]
-    # the network alone is 21 MiB, and what it needs for 32 chips more than twice that
-    assert answer["idle"] < answer["busy"] - 60, answer
+    # the network alone is 21 MiB, and what it needs for 32 chips at least as much; how much more depends on the processor
+    assert answer["idle"] < answer["busy"] - 40, answer
