@@ -98,10 +98,12 @@ class Settings(BaseModel):
     half_precision: bool = True
 
     # How faces become people
+    deep_sort_config: OptionalPath = None
     clustering_algorithm: Literal["agglomerative", "dbscan"] = "agglomerative"
     clustering_similarity_threshold: Annotated[
         float | None, BeforeValidator(_empty_as_none), Field(default=None, gt=0, lt=1)
     ] = None
+    clustering_preview_share: float = Field(default=0.05, ge=0, le=1)
     cluster_every_minutes: int = Field(default=60, ge=1, le=10080)
 
     # Limits
@@ -145,7 +147,7 @@ class Settings(BaseModel):
         for name in ("upload_folder", "faces_folder", "temp_folder", "models_folder"):
             given = values.get(name) or cls.model_fields[name].default
             merged[name] = base / Path(str(given)).expanduser()
-        for name in ("deepface_home", "download_cookies_file"):
+        for name in ("deepface_home", "download_cookies_file", "deep_sort_config"):
             if given := values.get(name):
                 merged[name] = base / Path(str(given)).expanduser()
         return merged

@@ -79,6 +79,31 @@ class VideoOrigin(StrEnum):
     FILE = "file"
 
 
+class RuleKind(StrEnum):
+    """What a user said of two."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+
+
+class Answer(StrEnum):
+    """An answer to a question of the review."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    SKIP = "skip"
+
+
+class RunState(StrEnum):
+    """Life of a grouping of the library. A preview waits for a look; ``UNDONE`` was applied and taken back."""
+
+    PREVIEW = "preview"
+    APPLIED = "applied"
+    DISCARDED = "discarded"
+    UNDONE = "undone"
+    FAILED = "failed"
+
+
 class QualityReason(StrEnum):
     """Why a face is too poor to decide who is who."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
@@ -39,6 +39,7 @@ class Face(Base):
     quality: Mapped[float]
     quality_reasons: Mapped[list[Any]] = mapped_column(JSON, default=list)
     embedding: Mapped[bytes] = mapped_column(LargeBinary)  # float32 (dimension,), unit length
+    dismissed: Mapped[bool] = mapped_column(default=False, server_default=false())  # a user said that it is no face
     crop_key: Mapped[str] = mapped_column(String(300))
     attributes: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)

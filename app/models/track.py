@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Float, ForeignKey, LargeBinary
+from sqlalchemy import Float, ForeignKey, LargeBinary, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
@@ -27,5 +27,6 @@ class Track(Base):
     face_count: Mapped[int]
     quality: Mapped[float]
     usable: Mapped[bool]
+    confirmed: Mapped[bool] = mapped_column(default=False, server_default=false())  # a user said who it is: it stays
     best_face_id: Mapped[int | None]  # no foreign key: face and track would point at each other
     embedding: Mapped[bytes] = mapped_column(LargeBinary)
