@@ -24,9 +24,9 @@ from app.cli_watch import watch_command
 from app.config import PROJECT_ROOT
 from app.domain import MediaKind
 from app.pixels import decode_image
-from app.services.cluster import cluster_library
 from app.services.context import Context
 from app.services.export import export_faces
+from app.services.grouping import cluster_library
 from app.services.library.people import list_people
 from app.services.search import FaceMatches, search_faces
 from app.storage.lookup import FaceDescription

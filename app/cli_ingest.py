@@ -17,9 +17,9 @@ from app.cli_base import open_context, plain_errors, print_json
 from app.cli_jobs import as_looked_at, make_progress, run_with_bar
 from app.domain import JobState, Sampling
 from app.errors import AppError, NotFoundError
-from app.services.cluster import ClusterSummary, cluster_library
 from app.services.context import Context
 from app.services.folders import look_into
+from app.services.grouping import ClusterSummary, cluster_library
 from app.services.ingest import Submission, submit_file
 from app.services.ingest_links import read_list, submit_url
 from app.services.ingest_options import IngestOptions

@@ -16,8 +16,8 @@ from rich.console import Console
 from app.cli_base import open_context, plain_errors
 from app.cli_jobs import as_looked_at
 from app.domain import JobState, QueueName, Sampling
-from app.services.cluster import cluster_library
 from app.services.context import Context
+from app.services.grouping import cluster_library
 from app.services.ingest_options import PRIORITY_MANY, IngestOptions
 from app.services.jobs import Outcome, get_job, recover_jobs, run_job, work
 from app.services.library import video_row

@@ -14,9 +14,9 @@ from app.config import Settings
 from app.media.frames import FrameSampler
 from app.media.probe import probe
 from app.models import Job
-from app.services.cluster import request_clustering
 from app.services.context import Context, build_context
 from app.services.erase import delete_video
+from app.services.grouping import request_clustering
 from app.services.ingest import submit_file
 from app.services.ingest_options import IngestOptions
 from app.services.jobs import Outcome, get_job, run_job

@@ -23,8 +23,8 @@ sys.path.insert(0, str(ROOT))
 
 from app.domain import Image, JobKind, JobState  # noqa: E402 - the project's folder has to be on the path first
 from app.factory import create_app  # noqa: E402
-from app.services.cluster import request_clustering  # noqa: E402
 from app.services.context import Context  # noqa: E402
+from app.services.grouping import request_clustering  # noqa: E402
 from app.services.ingest import submit_file  # noqa: E402
 from app.services.ingest_options import IngestOptions  # noqa: E402
 from app.services.jobs import run_job  # noqa: E402

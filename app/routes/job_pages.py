@@ -12,9 +12,9 @@ from app.routes.api.queues import read_queue
 from app.routes.auth import local_path
 from app.routes.current import current_context
 from app.services import job_control, library
-from app.services.cluster import request_clustering
 from app.services.context import Context
 from app.services.exports import request_export
+from app.services.grouping import request_clustering
 from app.storage.views.job_lists import JobFilter
 
 Change = Callable[[Context, str], object]

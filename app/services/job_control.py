@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from app.domain import JobState, QueueName
 from app.errors import ConflictError, InvalidInputError, NotFoundError
 from app.models import Job
-from app.services.cluster import request_clustering
 from app.services.context import Context
+from app.services.grouping import request_clustering
 from app.services.job_log import log
 from app.services.queues import wake_ready
 from app.services.stopped import mark_cancelled, settle

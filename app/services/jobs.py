@@ -12,10 +12,10 @@ from app.domain import JobKind, QueueName
 from app.errors import NotFoundError
 from app.models import Job, utc_now
 from app.services.attempts import attempt
-from app.services.cluster import cluster_library, request_clustering
 from app.services.context import Context
 from app.services.exports import export
 from app.services.fetch_video import fetch_video
+from app.services.grouping import cluster_library, request_clustering
 from app.services.job_log import log
 from app.services.job_run import LEASE_SECONDS, JobRun
 from app.services.outcomes import Outcome

@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import Celery
 
 from app.domain import QueueName
-from app.services.cluster import request_clustering_of_news
 from app.services.context import Context
+from app.services.grouping import request_clustering_of_news
 from app.services.housekeeping import clean_up
 from app.services.jobs import recover_jobs, work_for_a_while
 from app.services.webhooks import deliver_due

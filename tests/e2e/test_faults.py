@@ -17,8 +17,8 @@ from sqlalchemy import func, select
 
 from app.domain import Image, JobKind
 from app.models import Job, JobLog
-from app.services.cluster import request_clustering
 from app.services.context import Context
+from app.services.grouping import request_clustering
 from app.services.ingest import submit_file
 from app.services.jobs import Outcome, run_job
 from tests.e2e.clock import Clock

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.services.cluster import cluster_library
 from app.services.export import export_faces
+from app.services.grouping import cluster_library
 from app.services.ingest import submit_file
 from app.services.jobs import Outcome, run_job
 from app.services.people import rename_person

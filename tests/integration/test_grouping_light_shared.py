@@ -14,7 +14,7 @@ from app.config import Settings
 from app.domain import Face
 from app.media.frames import FrameSampler
 from app.pixels import decode_image
-from app.services.cluster import group_tracks
+from app.services.grouping import group_tracks
 from app.storage.tracks import TrackNodes
 from app.vision import FaceEngine, ModelFiles
 from app.vision.packs import Pack, get_pack

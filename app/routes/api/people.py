@@ -16,7 +16,7 @@ from app.routes.schemas import (
     VideoOut,
     intervals_out,
 )
-from app.services.cluster import request_clustering
+from app.services.grouping import request_clustering
 from app.services.library import clusters_view, list_people, person_detail
 from app.services.people import rename_person
 from app.storage.views.shapes import Page

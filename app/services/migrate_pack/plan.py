@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from app.clustering.identities import match_people
 from app.domain import BoundingBox, IntArray, Quality, QualityReason
 from app.models import Face, Person, StagedFace, Track
-from app.services.cluster import group_tracks
 from app.services.context import Context
+from app.services.grouping import group_tracks
 from app.services.migrate_pack.report import State
 from app.storage import migration as stage_rows
 from app.storage import people as people_rows

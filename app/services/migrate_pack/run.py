@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import ConflictError, ModelError
 from app.models import EmbeddingSpace
-from app.services.cluster import GROUPING_LOCK, apply_grouping
 from app.services.context import Context
+from app.services.grouping import GROUPING_LOCK, apply_grouping
 from app.services.library_lock import LibraryLock, taken_at_once, waited_for
 from app.services.migrate_pack.measure import FaceMeasurer
 from app.services.migrate_pack.plan import Plan, make_plan, new_tracks, staged_tracks, state_after, state_of

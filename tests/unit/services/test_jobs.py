@@ -11,8 +11,8 @@ from app.domain import JobKind, JobState, QueueName
 from app.errors import JobCancelledError, JobLostError, NotFoundError
 from app.models import Job
 from app.services import jobs as jobs_module
-from app.services.cluster import request_clustering, request_clustering_of_news
 from app.services.context import Context
+from app.services.grouping import request_clustering, request_clustering_of_news
 from app.services.ingest import finish_upload
 from app.services.job_control import cancel_job
 from app.services.job_run import JobRun

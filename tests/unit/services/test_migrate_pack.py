@@ -19,9 +19,9 @@ from app.media.frames import FrameSampler
 from app.media.images import encode_jpeg
 from app.models import Base, EmbeddingSpace, Face, Job, PackMigration, Person, StagedFace, Track, Video, utc_now
 from app.pixels import decode_image
-from app.services.cluster import cluster_library
 from app.services.context import Context
 from app.services.erase import delete_video
+from app.services.grouping import cluster_library
 from app.services.ingest import submit_file
 from app.services.jobs import Outcome, get_job, run_job
 from app.services.migrate_pack import (

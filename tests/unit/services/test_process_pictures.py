@@ -15,10 +15,10 @@ from app.models import Face, Person, Picture, Track, Video
 from app.pixels import decode_image
 from app.services import process_pictures as process_pictures_module
 from app.services.again import look_again
-from app.services.cluster import cluster_library
 from app.services.context import Context
 from app.services.erase import delete_video
 from app.services.export import export_faces
+from app.services.grouping import cluster_library
 from app.services.ingest import finish_upload, submit_file
 from app.services.jobs import Outcome, get_job, run_job
 from app.services.migrate_pack.sources import from_frames, has_file

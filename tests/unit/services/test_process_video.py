@@ -17,10 +17,10 @@ from app.errors import NotFoundError
 from app.media import sampling
 from app.models import Face, Job, Person, Track, Video
 from app.pixels import decode_image
-from app.services.cluster import cluster_library
 from app.services.context import Context
 from app.services.erase import delete_video
 from app.services.export import FACE_COLUMNS, export_faces
+from app.services.grouping import cluster_library
 from app.services.ingest import submit_file
 from app.services.ingest_options import IngestOptions
 from app.services.jobs import Outcome, get_job, run_job

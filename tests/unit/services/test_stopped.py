@@ -11,8 +11,8 @@ from app.domain import JobState
 from app.media import sampling
 from app.models import Face, Job, Person, Track, Video
 from app.services.again import look_again
-from app.services.cluster import cluster_library
 from app.services.context import Context
+from app.services.grouping import cluster_library
 from app.services.ingest import submit_file
 from app.services.ingest_options import IngestOptions
 from app.services.job_control import cancel_job, retry_job
