@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from app.domain import Image, JobKind, JobState
 from app.factory import create_app
 from app.services.context import Context
+from app.services.people import rename_person
 from tests.browser import served
 from tests.library import Library, ago, jpeg, make_context
 from tests.videos import tiny_video
@@ -235,6 +236,39 @@ def test_a_page_follows_what_happens(site: str, open_page: Callable[..., Page], 
     expect(page.locator("#video-2 .problem")).to_contain_text("The disk is full.")
     expect(page.locator("#failed")).to_contain_text("The disk is full.")
     expect(page.locator("#menu-jobs .pill")).to_contain_text("1")
+
+
+def test_what_changes_while_the_page_is_fetched_is_not_missed(
+    site: str, open_page: Callable[..., Page], context: Context
+) -> None:
+    page = open_page()
+    page.route("**/events*", lambda route: route.fulfill(status=204))  # they would ask again later
+    page.clock.install()  # so that the pause between two fetches passes at once
+    page.goto(f"{site}/people")
+    refresh = "import('/static/js/live.js').then(live => live.refreshSoon())"
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    page.route(f"{site}/people", hold_the_first)
+    page.evaluate(refresh)
+    page.clock.run_for(1300)
+    while not held:
+        page.wait_for_timeout(10)  # lets the handler run
+    rename_person(context, 2, "Grace Hopper")  # the answer that is under way does not tell it
+    page.evaluate(refresh)
+    page.clock.run_for(1300)
+    ((route, answer),) = held
+    with page.expect_response(f"{site}/people"):
+        route.fulfill(response=answer)
+    with page.expect_response(f"{site}/people"):
+        page.clock.run_for(1300)
+    expect(page.locator("#person-2 input")).to_have_value("Grace Hopper")
+
 
 
 def test_upload_problems_are_told_beside_the_file(

@@ -14,6 +14,7 @@ let source = null;
 let timer = 0;
 let last = 0;
 let fetching = false;
+let missed = false; // something changed while the page was being fetched
 let mark = "";
 let rendered = 0; // ms; what changed before is in the page already
 const known = new Map(); // job id -> what was last seen of it
@@ -83,7 +84,11 @@ export function refreshSoon() {
 
 async function refresh() {
   timer = 0;
-  if (fetching || document.hidden) return;
+  if (document.hidden) return; // it is asked for again as soon as it is seen
+  if (fetching) {
+    missed = true;
+    return;
+  }
   fetching = true;
   last = Date.now();
   try {
@@ -93,6 +98,8 @@ async function refresh() {
     // The server is away; the event source keeps trying and reports back when it is there again.
   } finally {
     fetching = false;
+    if (missed) refreshSoon();
+    missed = false;
   }
 }
 
@@ -101,7 +108,8 @@ function exchange(page) {
   const needed = [...page.querySelectorAll("[data-live]")];
   // The first video and the last one change the whole page, not parts of it.
   if (needed.some((part) => !document.getElementById(part.id))) {
-    if (!document.querySelector("[data-uploads] .upload.busy") && !isTyping()) replaceMain(page);
+    if (document.querySelector("[data-uploads] .upload.busy") || isTyping()) refreshSoon();
+    else replaceMain(page);
     return;
   }
   for (const fresh of needed) morph(document.getElementById(fresh.id), fresh);
