@@ -146,6 +146,7 @@ def test_the_five_signers_from_the_command_line(faaaaaces: Command, shared: Path
     check_signers(list(csv.DictReader(io.StringIO(faaaaaces("export", "faces").stdout))), shared)
 
 
+@pytest.mark.slow
 def test_the_five_signers_one_clip_at_a_time_in_another_order(faaaaaces: Command, shared: Path) -> None:
     clips = sign_clips(shared)
     random.Random(7).shuffle(clips)

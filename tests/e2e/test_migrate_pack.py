@@ -174,6 +174,7 @@ def test_an_empty_library_needs_no_change(start: Start) -> None:
     assert "Set FACE_PACK=yunet-mobilefacenet" in err
 
 
+@pytest.mark.slow
 def test_the_five_signers_keep_their_names_there_and_back(start: Start, context: Context, shared: Path) -> None:
     for file in ("mobilefacenet_arcface_128.onnx", "yunet_n_dynamic.onnx"):
         finish(start("models", "import", shared / "models" / file, "--yes"))

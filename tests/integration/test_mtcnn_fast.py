@@ -103,7 +103,9 @@ def test_packaged_pictures_give_the_same_faces(detectors, astronaut: Image, grac
     assert score.more == 0
 
 
-@pytest.mark.parametrize("as_seen", [True, False], ids=["at 640", "full size"])
+@pytest.mark.parametrize(
+    "as_seen", [pytest.param(True, id="at 640"), pytest.param(False, id="full size", marks=pytest.mark.slow)]
+)
 def test_shared_pictures_lose_no_more_than_two_in_a_hundred(detectors, shared: Path, as_seen: bool):
     pictures = [*stills(shared), *frames(shared)]
     seen = map(as_the_engine_sees_it, pictures) if as_seen else pictures

@@ -31,6 +31,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_the_small_form_measures_and_writes_its_report(tmp_path: Path) -> None:
     done = _run("--no-peers", "--skip", "images,segments", "--write", str(tmp_path))
     assert done.returncode == 0, done.stderr
