@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from app.vision.engine import EngineTimings, FaceEngine
+from app.vision.engine import FaceEngine
 from app.vision.files import ModelFiles
 from app.vision.library import FoundFace, Landmarks, detect_faces, find_faces
 from app.vision.packs import BUNDLED, Pack, get_pack
+from app.vision.timings import EngineTimings
 from app.vision.track import Observation, Tracker, TrackResult, TrackSettings
 
 __all__ = [

@@ -6,14 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-import cv2
 import numpy as np
 
-from app.domain import BoundingBox, Detection, Face, FloatArray, Image
+from app.domain import BoundingBox, Detection, Face, Image
 from app.errors import InvalidInputError
 from app.vision.align import DLIB_TEMPLATE, estimate_similarity
 from app.vision.attributes import AttributeReader
@@ -23,6 +22,8 @@ from app.vision.packs import Pack, load_pack
 from app.vision.parts import Chip
 from app.vision.quality import CORE, Measures, core, grade, measure
 from app.vision.runtime import RuntimeOptions, available_cores, spread
+from app.vision.shrinking import shrink, to_source
+from app.vision.timings import EngineTimings, Laps
 
 # In a picture that was shrunk for detection, looking for smaller faces than this takes most of the time and
 # finds almost only faces that are too blurred to be told apart.
@@ -33,23 +34,6 @@ _SOMEWHERE = Detection(BoundingBox(25, 25, 125, 125), DLIB_TEMPLATE, 1.0)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Step = Literal["detect", "align", "embed", "quality"]
-
-
-class Laps:
-    """Seconds of one thread, by step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[Step, float] = {}
-
-    @contextmanager
-    def lap(self, step: Step) -> Iterator[None]:
-        """Adds the block to a step."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - started
 
 
 class _Seen(NamedTuple):
@@ -58,51 +42,6 @@ class _Seen(NamedTuple):
     detection: Detection
     chip: Chip
     measures: Measures
-
-
-@dataclass
-class EngineTimings:
-    """Wall time in seconds since the engine was made; where steps ran at the same time, each has its share of it.
-
-    Attributes:
-        detect: Finding faces, shrinking the pictures included.
-        align: Cutting chips.
-        embed: Embedding the chips.
-        quality: Assessing faces.
-        model: The part of ``detect`` and ``embed`` that was spent inside the networks.
-    """
-
-    detect: float = 0.0
-    align: float = 0.0
-    embed: float = 0.0
-    quality: float = 0.0
-    model: float = 0.0
-
-    @property
-    def total(self) -> float:
-        """All steps together."""
-        return self.detect + self.align + self.embed + self.quality
-
-    @property
-    def glue(self) -> float:
-        """What was not spent inside the networks."""
-        return self.total - self.model
-
-    def add(self, wall: float, laps: Sequence[Laps], model: float) -> None:
-        """Adds some work.
-
-        Args:
-            wall: Seconds that it took.
-            laps: What its threads did meanwhile.
-            model: Seconds during which a network was at work, perhaps beside other steps.
-        """
-        spent: dict[Step, float] = {}
-        for step, seconds in (pair for each in laps for pair in each.seconds.items()):
-            spent[step] = spent.get(step, 0.0) + seconds
-        scale = wall / max(sum(spent.values()), wall, 1e-9)
-        for step, seconds in spent.items():
-            setattr(self, step, getattr(self, step) + seconds * scale)
-        self.model += min(model, scale * (spent.get("detect", 0.0) + spent.get("embed", 0.0)))
 
 
 class FaceEngine:
@@ -264,7 +203,7 @@ class FaceEngine:
         with laps.lap("detect"):
             scales = [min(1.0, self._detection_size / max(image.shape[:2])) for image in images]
             found = self._detector.detect(
-                [_shrink(image, scale) for image, scale in zip(images, scales, strict=True)],
+                [shrink(image, scale) for image, scale in zip(images, scales, strict=True)],
                 min_face_size=[
                     max(round(self._min_face_size * scale), min(self._min_face_size, _SMALLEST_IN_SHRUNK))
                     for scale in scales
@@ -272,7 +211,7 @@ class FaceEngine:
                 confidence=self._confidence,
             )
             return [
-                sorted(_to_source(faces, image, scale), key=_order)
+                sorted(to_source(faces, image, scale), key=_order)
                 for faces, image, scale in zip(found, images, scales, strict=True)
             ]
 
@@ -333,35 +272,6 @@ class FaceEngine:
 def _check(image: Image) -> None:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise InvalidInputError("A picture must be uint8 of shape (height, width, 3) in RGB order, and not empty.")
-
-
-def _shrink(image: Image, scale: float) -> Image:
-    if scale >= 1.0:
-        return image
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _to_source(found: Sequence[Detection], image: Image, scale: float) -> list[Detection]:
-    """Maps detections of the shrunk picture to the source; the factors differ by rounding in x and y."""
-    if scale >= 1.0:
-        return list(found)
-    height, width = image.shape[:2]
-    factor_x, factor_y = width / max(1, round(width * scale)), height / max(1, round(height * scale))
-    factors = np.array([factor_x, factor_y], np.float32)
-    return [
-        Detection(
-            BoundingBox(d.box.x1 * factor_x, d.box.y1 * factor_y, d.box.x2 * factor_x, d.box.y2 * factor_y),
-            _scaled(d.landmarks, factors),
-            d.confidence,
-        )
-        for d in found
-    ]
-
-
-def _scaled(points: FloatArray, factors: FloatArray) -> FloatArray:
-    # between pixel centres: centre 0 of the shrunk picture lies half a block into the source
-    return np.asarray((points + 0.5) * factors - 0.5, np.float32)
 
 
 def _order(detection: Detection) -> tuple[float, float]:

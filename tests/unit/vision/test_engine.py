@@ -15,8 +15,8 @@ from PIL import Image as PilImage
 from app.domain import BoundingBox, Detection, Face, Image, QualityReason
 from app.errors import InvalidInputError
 from app.vision import BUNDLED, FaceEngine
-from app.vision.engine import _to_source
 from app.vision.runtime import RuntimeOptions
+from app.vision.shrinking import to_source
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_mapping_back_is_exact_where_sizes_round():
     """A 1000x501 picture becomes 640x321: x and y grow by different factors."""
     image = np.zeros((501, 1000, 3), np.uint8)
     shrunk = Detection(BoundingBox(0, 0, 640, 321), np.array([[-0.5, -0.5], [639.5, 320.5]] * 2 + [[0, 0]]), 0.9)
-    (mapped,) = _to_source([shrunk], image, 0.64)
+    (mapped,) = to_source([shrunk], image, 0.64)
     assert (mapped.box.x2, mapped.box.y2) == (pytest.approx(1000), pytest.approx(501))
     assert np.allclose(mapped.landmarks[:2], [[-0.5, -0.5], [999.5, 500.5]], atol=1e-3)
 
