@@ -6,7 +6,8 @@ them at the same places and stores the very same faces. A long video is cut into
 """
 
 from app.services.process_video.crops import CROP_SIDE, Placed, crop_face, crop_window, write_thumbnail
-from app.services.process_video.linking import Owner, link_tracks, observed, track_row
+from app.services.process_video.linking import Owner, link_tracks
+from app.services.process_video.rows import observed, track_row
 from app.services.process_video.run import process_segment, process_video
 
 __all__ = [
