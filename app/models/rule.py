@@ -18,6 +18,7 @@ class LinkRule(Base):
     """
 
     __tablename__ = "link_rule"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # events name rules by id, also those that are gone
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[RuleKind] = mapped_column(EnumText(RuleKind, 20))

@@ -85,6 +85,18 @@ def follow_tracks(session: Session, *, video_id: int | None = None) -> int:
     return run(session, statement if video_id is None else statement.where(Face.video_id == video_id))
 
 
+def follow_some(session: Session, *, tracks: Sequence[int], faces: Sequence[int] = ()) -> int:
+    """Same as :func:`follow_tracks`, for the faces of some tracks and for some faces: quick in a large library.
+
+    Returns:
+        How many faces changed.
+    """
+    person = select(Track.person_id).where(Track.id == Face.track_id).scalar_subquery()
+    statement = update(Face).where(Face.person_id.is_distinct_from(person)).values(person_id=person)
+    changed = sum(run(session, statement.where(Face.track_id.in_(part))) for part in batches(tracks))
+    return changed + sum(run(session, statement.where(Face.id.in_(part))) for part in batches(faces))
+
+
 @dataclass(frozen=True, slots=True)
 class FaceRecord:
     """A face with the names around it, for export.

@@ -84,6 +84,7 @@ def _add_rules() -> None:
             for name, table in places
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_link_rule")),
+        sqlite_autoincrement=True,
     )
     for name, _ in places:
         op.create_index(op.f(f"ix_link_rule_{name}"), "link_rule", [name])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from app.domain import RuleKind
-from app.models import LinkRule, Person, PersonEvent, PersonEventPerson, Track
+from app.domain import RuleKind, RunState
+from app.models import ClusteringRun, Face, LinkRule, Person, PersonEvent, PersonEventPerson, Track
 from app.storage import people
 from app.storage.database import Database
 from app.storage.journal import Journal, undo
@@ -131,3 +131,86 @@ def test_what_changes_nothing_is_no_event(library) -> None:
         journal.set_many(Track, "person_id", {tracks[0]: ada, 10**6: ada})
         journal.set(session.get_one(Person, ada), name="Ada")
         assert journal.close() is None
+
+
+def test_faces_follow_their_tracks_by_themselves(library) -> None:
+    database, tracks, _, bob = library
+    edit(database, lambda journal: journal.set_many(Track, "person_id", {tracks[0]: bob, tracks[3]: None}))
+    with database.session() as session:
+        faces = dict(session.execute(select(Face.track_id, Face.person_id)).all())
+    assert [faces[track] for track in tracks][0::3] == [bob, None]
+
+
+def test_a_newer_word_about_a_track_outlives_the_undoing_of_an_older_one(library) -> None:
+    """That a track is confirmed belongs to whose it is: both go back, or none."""
+    database, tracks, ada, bob = library
+
+    def confirm_as(person: int):
+        def change(journal: Journal) -> None:
+            journal.set_many(Track, "person_id", {tracks[0]: person})
+            journal.set_many(Track, "confirmed", {tracks[0]: True})
+
+        return change
+
+    old = edit(database, confirm_as(bob))
+    edit(database, confirm_as(ada))
+    assert take_back(database, old) == (0, 2)
+    grouping = edit(database, lambda journal: journal.set_many(Track, "person_id", {tracks[2]: ada}))
+    edit(database, lambda journal: journal.set_many(Track, "confirmed", {tracks[2]: True}))
+    assert take_back(database, grouping) == (0, 1)
+    with database.session() as session:
+        assert [session.get_one(Track, tracks[n]).confirmed for n in (0, 2)] == [True, True]
+    assert whose(database, tracks) == [ada, ada, ada, bob]
+
+
+def test_a_field_that_changes_twice_goes_back_to_its_first_value(library) -> None:
+    database, tracks, ada, bob = library
+
+    def change(journal: Journal) -> None:
+        journal.set_many(Track, "person_id", {tracks[0]: bob})
+        journal.remove(journal.session.get_one(Person, bob))
+
+    event = edit(database, change)
+    assert whose(database, tracks) == [None, ada, None, None]
+    assert take_back(database, event) == (4, 0)
+    assert whose(database, tracks) == [ada, ada, bob, bob]
+
+
+def test_a_track_whose_faces_are_none_comes_back_with_them(library) -> None:
+    database, tracks, ada, _ = library
+
+    def dismiss(journal: Journal) -> None:
+        track = journal.session.get_one(Track, tracks[0])
+        journal.set_many(Face, "dismissed", {track.best_face_id: True})
+        journal.remove(track)
+
+    def state() -> list[object]:
+        with database.session() as session:
+            face = session.scalars(select(Face).where(Face.sample == 0)).one()
+            return [face.dismissed, face.track_id, face.person_id, session.get(Track, tracks[0]) is not None]
+
+    with database.session() as session:
+        vector = session.get_one(Track, tracks[0]).embedding
+    event = edit(database, dismiss)
+    assert state() == [True, None, None, False]
+    assert take_back(database, event)[1] == 0
+    assert state() == [False, tracks[0], ada, True]
+    with database.session() as session:
+        assert session.get_one(Track, tracks[0]).embedding == vector
+        again = session.scalars(select(PersonEvent).where(PersonEvent.undo_of == event)).one().id
+    assert take_back(database, again)[1] == 0
+    assert state() == [True, None, None, False]
+
+
+def test_undoing_a_grouping_tells_its_run(library) -> None:
+    database, tracks, _, bob = library
+    event = edit(database, lambda journal: journal.set_many(Track, "person_id", {tracks[0]: bob}))
+    with database.write() as session:
+        session.add(ClusteringRun(state=RunState.APPLIED, event_id=event))
+    take_back(database, event)
+    with database.session() as session:
+        assert session.scalars(select(ClusteringRun.state)).one() is RunState.UNDONE
+        again = session.scalars(select(PersonEvent).where(PersonEvent.undo_of == event)).one().id
+    take_back(database, again)
+    with database.session() as session:
+        assert session.scalars(select(ClusteringRun.state)).one() is RunState.APPLIED

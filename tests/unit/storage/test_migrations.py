@@ -78,7 +78,7 @@ def test_an_id_is_never_used_again(database: Database) -> None:
         assert people.add(session).id > first
     with database.session() as session:
         assert session.get(Person, first) is None
-    reused = {"video", "face", "track", "person", "job_log", "clustering_run", "person_event"}
+    reused = {"video", "face", "track", "person", "job_log", "clustering_run", "person_event", "link_rule"}
     if database.is_sqlite:
         with database.session() as session:
             made = dict(session.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all())
