@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidInputError
 from app.models import Face, Person, Track, utc_now
-from app.storage.rows import run, serialize_findings
+from app.storage.rows import batches, run, serialize_findings
 
 MAX_NAME = 200
+
+HAS_FACTS: ColumnElement[bool] = or_(
+    Person.name.is_not(None),
+    Person.favourite,
+    Person.hidden,
+    Person.ignored,
+    Person.notes.is_not(None),
+    Person.aliases.is_not(None),
+    Person.birth_date.is_not(None),
+)
+"""A user said something about the person: they stay also without a face."""
 
 
 def add(session: Session, name: str | None = None) -> Person:
@@ -72,8 +83,20 @@ def count(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Person)) or 0
 
 
+_IS_SEEN = exists().where(Track.person_id == Person.id) | exists().where(Face.person_id == Person.id)
+_IS_TOLD_OF = or_(
+    Person.name.is_not(None),
+    Person.aliases.is_not(None),
+    Person.notes.is_not(None),
+    Person.birth_date.is_not(None),
+    Person.favourite,
+)
+IS_NEEDED: ColumnElement[bool] = _IS_SEEN | _IS_TOLD_OF
+"""Who has a face, or of whom a user said more than how to show them: a stranger who is never seen again is nobody."""
+
+
 def delete_empty(session: Session) -> int:
-    """Deletes people without a name and without a track or face.
+    """Deletes people without a track or face of whom no user has said anything.
 
     Returns:
         How many.
@@ -81,25 +104,53 @@ def delete_empty(session: Session) -> int:
     serialize_findings(session)
     has_track = exists().where(Track.person_id == Person.id)
     has_face = exists().where(Face.person_id == Person.id)
-    return run(session, delete(Person).where(Person.name.is_(None), ~has_track, ~has_face))
+    return run(session, delete(Person).where(~HAS_FACTS, ~has_track, ~has_face))
 
 
-def choose_covers(session: Session) -> int:
+def emptied(session: Session, people: Collection[int]) -> list[Person]:
+    """Those of some people who have no track any more, and of whom no user has said anything."""
+    has_track = exists().where(Track.person_id == Person.id)
+    found: list[Person] = []
+    for part in batches(sorted(people)):
+        found += session.scalars(select(Person).where(Person.id.in_(part), ~HAS_FACTS, ~has_track))
+    return found
+
+
+def lost_covers(session: Session, people: Collection[int]) -> list[tuple[Person, int | None]]:
+    """Those of some people whose chosen cover is no face of theirs any more, with the best one that is."""
+    found: list[tuple[Person, int | None]] = []
+    for part in batches(sorted(people)):
+        query = select(Person, _BEST_FACE).where(Person.id.in_(part), Person.cover_chosen, ~_COVER_IS_THEIRS)
+        found += [(person, face) for person, face in session.execute(query)]
+    return found
+
+
+def choose_covers(session: Session, people: Collection[int] | None = None) -> int:
     """Gives each person a cover who has none, or whose cover is no longer a face of theirs.
 
     It is the best face of the best track. A cover that still is theirs stays, so a page does not flicker.
 
+    Args:
+        session: A writing session.
+        people: Only these; quick in a large library.
+
     Returns:
         How many covers changed.
     """
-    best = (
-        select(Track.best_face_id)
-        .join(Face, Face.id == Track.best_face_id)
-        .where(Track.person_id == Person.id)
-        .order_by(Track.usable.desc(), Track.quality.desc(), Track.id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    theirs = exists().where(Face.id == Person.cover_face_id, Face.person_id == Person.id)
-    statement = update(Person).where(~theirs, Person.cover_face_id.is_distinct_from(best))
-    return run(session, statement.values(cover_face_id=best, updated_at=utc_now()))
+    statement = update(Person).where(~_COVER_IS_THEIRS, Person.cover_face_id.is_distinct_from(_BEST_FACE))
+    statement = statement.values(cover_face_id=_BEST_FACE, updated_at=utc_now())
+    if people is None:
+        return run(session, statement)
+    return sum(run(session, statement.where(Person.id.in_(part))) for part in batches(sorted(people)))
+
+
+_BEST_FACE = (
+    select(Track.best_face_id)
+    .join(Face, Face.id == Track.best_face_id)
+    .where(Track.person_id == Person.id)
+    .order_by(Track.usable.desc(), Track.quality.desc(), Track.id)
+    .limit(1)
+    .correlate(Person)
+    .scalar_subquery()
+)
+_COVER_IS_THEIRS = exists().where(Face.id == Person.cover_face_id, Face.person_id == Person.id).correlate(Person)

@@ -223,6 +223,38 @@ def test_only_people_whom_nobody_needs_are_deleted(database: Database) -> None:
         assert people.count(session) == 2
 
 
+def test_people_of_whom_a_user_said_something_stay_without_a_face(database: Database) -> None:
+    facts = ({"notes": "met in Rome"}, {"aliases": ["A."]}, {"birth_date": "1980-12-31"}, {"favourite": True})
+    with database.write() as session:
+        told = people.add_many(session, len(facts))
+        for person, values in zip(told, facts, strict=True):
+            for name, value in values.items():
+                setattr(person, name, value)
+        for name in ("hidden", "ignored"):
+            setattr(people.add(session), name, True)
+        session.flush()
+        assert people.delete_empty(session) == 2
+        assert sorted(session.scalars(select(Person.id))) == [person.id for person in told]
+
+
+def test_a_chosen_cover_stays_while_it_is_theirs(database: Database) -> None:
+    with database.write() as session:
+        _, ids = make_tracked_video(session, [[(0, 0), (1, 0)], [(2, 0)]])
+        ada = people.add(session, "Ada")
+        tracks.assign_people(session, ids, [ada.id, ada.id])
+        track = session.get_one(Track, ids[0])
+        ada.cover_face_id, ada.cover_chosen = (track.best_face_id or 0) + 1, True
+        session.flush()
+        assert people.choose_covers(session) == 0
+    assert cover_sample(database, ada.id) == 1
+    with database.write() as session:
+        tracks.assign_people(session, ids[:1], [-1])
+        assert people.choose_covers(session) == 1
+        person = people.get(session, ada.id)
+        assert person is not None and not person.cover_chosen
+    assert cover_sample(database, ada.id) == 2
+
+
 def test_a_cover_is_the_best_face_and_stays_while_it_is_theirs(database: Database) -> None:
     with database.write() as session:
         video, ids = make_tracked_video(session, [[(0, 0)], [(1, 0)], [(2, 0)], [(3, 0)]])
