@@ -117,18 +117,31 @@ def _best_match(labels: IntArray, people: IntArray, mass: npt.NDArray[np.float64
     square = len(clusters) + len(persons)
     coo = overlap.tocoo()
     links = csr_matrix((np.ones(coo.nnz), (coo.row, coo.col + len(clusters))), shape=(square, square))
-    parts = connected_components(links, directed=False)[1]
-    result: dict[int, int | None] = {}
-    by_part = np.argsort(parts, kind="stable")
-    for nodes in np.split(by_part, np.flatnonzero(np.diff(parts[by_part])) + 1):
-        rows, columns = nodes[nodes < len(clusters)], nodes[nodes >= len(clusters)] - len(clusters)
-        gain = overlap[rows][:, columns].toarray()
-        age = np.arange(len(columns), 0, -1) / len(columns)
-        bonus = np.where(gain > 0, gain.max() * TIE_SHARE * age, 0.0)
-        for i, j in zip(*linear_sum_assignment(gain + bonus, maximize=True), strict=True):
-            if gain[i, j] > 0:
-                result[int(clusters[rows[i]])] = int(persons[columns[j]])
+    parts = connected_components(links, directed=False)[1][coo.row]
+    # Most people are one cluster, and it is nobody else's
+    alone = np.bincount(parts)[parts] == 1
+    plain = zip(clusters[coo.row[alone]].tolist(), persons[coo.col[alone]].tolist(), strict=True)
+    result: dict[int, int | None] = dict(plain)
+    tangled = np.flatnonzero(~alone)
+    order = tangled[np.argsort(parts[tangled], kind="stable")]
+    for part in np.split(order, np.flatnonzero(np.diff(parts[order])) + 1) if len(order) else []:
+        rows, i = np.unique(coo.row[part], return_inverse=True)
+        columns, j = np.unique(coo.col[part], return_inverse=True)
+        for cluster, person in _assign(i, j, coo.data[part], (len(rows), len(columns))):
+            result[int(clusters[rows[cluster]])] = int(persons[columns[person]])
     return result
+
+
+def _assign(
+    rows: IntArray, columns: IntArray, overlap: npt.NDArray[np.float64], shape: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Pairs with the largest sum of overlaps (Hungarian method); of equal ones that with the older people."""
+    gain = np.zeros(shape)
+    gain[rows, columns] = overlap
+    age = np.arange(shape[1], 0, -1) / shape[1]
+    bonus = np.where(gain > 0, gain.max() * TIE_SHARE * age, 0.0)
+    one, other = linear_sum_assignment(gain + bonus, maximize=True)
+    return [(i, j) for i, j in zip(one.tolist(), other.tolist(), strict=True) if gain[i, j] > 0]
 
 
 def _crowded_clusters(
