@@ -21,13 +21,10 @@ Hence this one. What makes it both exact and quick:
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from app.clustering.constraints import find_contradictions
+from app.clustering.merging import Groups
 from app.clustering.neighbours import NeighbourGraph, build_graph
 from app.domain import FloatArray, IntArray
-
-CHUNK_EDGES = 65_536
 
 
 def average_linkage(
@@ -55,9 +52,10 @@ def average_linkage(
         ``int64`` (n,) group of each node, numbered 0, 1, ...
     """
     groups = np.arange(len(embeddings), dtype=np.int64) if start is None else start
-    state = _Groups(embeddings, weights, groups, cannot_link)
-    low, high, _ = graph.edges()
-    state.set_edges(groups[low], groups[high])
+    state = Groups(embeddings, weights, groups, cannot_link)
+    low, high, distances = graph.edges()
+    state.set_edges(groups[low], groups[high], distances)
+    del low, high, distances
     state.merge_all(threshold)
     complete = graph.complete
     while not complete:
@@ -67,100 +65,3 @@ def average_linkage(
         state.merge_all(threshold)
         complete = again.complete or state.count == before
     return state.labels
-
-
-class _Groups:
-    """The groups of the moment: their sums, the edges that may still matter, and what is forbidden."""
-
-    def __init__(self, embeddings: FloatArray, weights: FloatArray, groups: IntArray, cannot_link: IntArray) -> None:
-        self.labels = groups
-        self.count = int(groups.max()) + 1 if len(groups) else 0
-        self._sums = _sum_by(groups, embeddings * weights[:, None], self.count)
-        self._weights = _sum_by(groups, weights, self.count)
-        if find_contradictions(groups, cannot_link):
-            raise ValueError("the starting groups break a cannot-link rule")
-        self._forbidden = self._pair_keys(groups[cannot_link[:, 0]], groups[cannot_link[:, 1]])
-        self.set_edges(np.empty(0, np.int64), np.empty(0, np.int64))
-
-    def set_edges(self, left: IntArray, right: IntArray) -> None:
-        """Takes new candidate pairs; their linkage is worked out when it is needed."""
-        self._edges = self._pair_keys(left, right)
-        self._distance = np.full(len(self._edges), np.nan, dtype=np.float64)
-
-    def mean_vectors(self) -> FloatArray:
-        """Directions of the groups, ``float32`` (groups, d), unit length."""
-        norms = np.linalg.norm(self._sums, axis=1, keepdims=True)
-        means: FloatArray = (self._sums / np.maximum(norms, 1e-12)).astype(np.float32)
-        return means
-
-    def merge_all(self, threshold: float) -> None:
-        """Merges pairs of mutual nearest groups until none is left."""
-        while len(self._edges):
-            self._drop_edges(threshold)
-            left, right = self._mutual_pairs()
-            if not len(left):
-                return
-            self._merge(left, right)
-
-    def _drop_edges(self, threshold: float) -> None:
-        """Removes forbidden edges, works out unknown linkages, and removes what is too far."""
-        allowed = ~np.isin(self._edges, self._forbidden, assume_unique=True)
-        self._edges, self._distance = self._edges[allowed], self._distance[allowed]
-        unknown = np.flatnonzero(np.isnan(self._distance))
-        for start in range(0, len(unknown), CHUNK_EDGES):
-            part = unknown[start : start + CHUNK_EDGES]
-            left, right = np.divmod(self._edges[part], self.count)
-            product = np.einsum("ij,ij->i", self._sums[left], self._sums[right])
-            self._distance[part] = 1.0 - product / (self._weights[left] * self._weights[right])
-        near = self._distance <= threshold
-        self._edges, self._distance = self._edges[near], self._distance[near]
-
-    def _mutual_pairs(self) -> tuple[IntArray, IntArray]:
-        """Finds pairs that are each other's nearest; edges are ranked in one order, so the nearest pair always is."""
-        order = np.lexsort((self._edges, self._distance))[::-1]
-        left, right = np.divmod(self._edges[order], self.count)
-        nearest = np.full(self.count, -1, dtype=np.int64)
-        # The last writer wins, and edges come from far to near.
-        both = np.column_stack([left, right]).ravel()
-        nearest[both] = np.repeat(np.arange(len(order)), 2)
-        mutual = (nearest[left] == np.arange(len(order))) & (nearest[right] == np.arange(len(order)))
-        return left[mutual], right[mutual]
-
-    def _merge(self, left: IntArray, right: IntArray) -> None:
-        """Merges disjoint pairs of groups, ``left[i] < right[i]``, and renumbers everything."""
-        stays = np.ones(self.count, dtype=bool)
-        stays[right] = False
-        new = np.cumsum(stays) - 1
-        new[right] = new[left]
-        self._sums[left] += self._sums[right]
-        self._weights[left] += self._weights[right]
-        self._sums, self._weights = self._sums[stays], self._weights[stays]
-        touched = np.zeros(self.count, dtype=bool)
-        touched[left] = touched[right] = True
-        edge_left, edge_right = np.divmod(self._edges, self.count)
-        forbidden_left, forbidden_right = np.divmod(self._forbidden, self.count)
-        self._distance[touched[edge_left] | touched[edge_right]] = np.nan
-        self.count = int(stays.sum())
-        self.labels = new[self.labels]
-        self._forbidden = self._pair_keys(new[forbidden_left], new[forbidden_right])
-        self._renumber_edges(new[edge_left], new[edge_right])
-
-    def _renumber_edges(self, left: IntArray, right: IntArray) -> None:
-        """Puts edges into the new numbers, each once; parallel edges are both unknown, so either may stay."""
-        low, high = np.minimum(left, right), np.maximum(left, right)
-        outside = low != high
-        keys, first = np.unique(low[outside] * self.count + high[outside], return_index=True)
-        self._edges, self._distance = keys, self._distance[outside][first]
-
-    def _pair_keys(self, left: IntArray, right: IntArray) -> IntArray:
-        """One number per pair, ``low * count + high``, sorted, each once, pairs within a group left out."""
-        low, high = np.minimum(left, right), np.maximum(left, right)
-        outside = low != high
-        return np.unique(low[outside] * self.count + high[outside])
-
-
-def _sum_by(groups: IntArray, values: FloatArray, count: int) -> npt.NDArray[np.float64]:
-    """Sums rows of ``values`` by group, as ``float64``: a large group must not lose its small members."""
-    total = np.zeros((count, *values.shape[1:]), dtype=np.float64)
-    np.add.at(total, groups, values)
-    return total

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import faiss
 import numpy as np
 import pytest
 from scipy.sparse.csgraph import connected_components
 
-from app.clustering import neighbours
-from app.clustering.neighbours import build_graph
+from app.clustering.neighbours import NeighbourGraph, blocks, build, build_graph
 from tests.unit.clustering.people import make_people, unit
 
 
@@ -18,7 +16,7 @@ def brute_force(vectors: np.ndarray, radius: float) -> set[tuple[int, int]]:
     return set(zip(low.tolist(), high.tolist(), strict=True))
 
 
-def edges(graph: neighbours.NeighbourGraph) -> set[tuple[int, int]]:
+def edges(graph: NeighbourGraph) -> set[tuple[int, int]]:
     low, high, _ = graph.edges()
     return set(zip(low.tolist(), high.tolist(), strict=True))
 
@@ -26,7 +24,8 @@ def edges(graph: neighbours.NeighbourGraph) -> set[tuple[int, int]]:
 @pytest.mark.parametrize("radius", [0.05, 0.3, 0.9])
 @pytest.mark.parametrize("chunk", [7, 8192], ids=["small chunks", "one chunk"])
 def test_all_pairs_within_the_radius_are_edges(radius: float, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "CHUNK_ROWS", chunk)
+    monkeypatch.setattr(build, "CHUNK_ROWS", chunk)
+    monkeypatch.setattr(blocks, "BLOCK_CELLS", 200 * chunk // 2)
     vectors, _ = make_people(200, 12, noise=0.1)
     graph = build_graph(vectors, radius=radius, k=200)
     assert graph.complete
@@ -83,11 +82,37 @@ def test_fewer_than_two_nodes_have_no_edge(count: int) -> None:
     assert graph.complete
 
 
-def test_the_number_of_faiss_threads_is_put_back() -> None:
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        build_graph(make_people(50, 3, noise=0.1)[0], radius=0.5)
-        assert faiss.omp_get_max_threads() == 1
-    finally:
-        faiss.omp_set_num_threads(before)
+def test_half_precision_gives_nearly_the_same_graph() -> None:
+    vectors, _ = make_people(300, 12, noise=0.1)
+    full, half = (build_graph(v, radius=0.3, k=300).distances.toarray() for v in (vectors, vectors.astype(np.float16)))
+    both = (full > 0) & (half > 0)
+    np.testing.assert_allclose(full[both], half[both], atol=1e-3)
+    assert ((full > 0) == (half > 0)).mean() > 0.998
+
+
+def test_lists_find_what_the_exact_search_finds() -> None:
+    vectors, _ = make_people(3000, 150, noise=0.04, dimension=64)
+    exact = build_graph(vectors, radius=0.3, exact=True)
+    lists = build_graph(vectors, radius=0.3, exact=False)
+    assert exact.complete
+    assert not lists.complete
+    assert len(edges(lists) & edges(exact)) / len(edges(exact)) > 0.999
+    assert edges(lists) <= edges(exact)
+
+
+def test_lists_give_the_same_graph_each_time_however_many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, _ = make_people(2000, 5, noise=0.05, dimension=16)
+    graphs = []
+    for cores in (1, 2, 3):
+        monkeypatch.setattr(blocks, "usable_cores", lambda cores=cores: cores)
+        graphs.append(build_graph(vectors, radius=0.5, k=8, exact=False).distances)
+    assert all((graphs[0] != other).nnz == 0 for other in graphs[1:])
+
+
+def test_large_people_stay_in_one_piece_over_many_lists() -> None:
+    vectors, truth = make_people(4000, 2, noise=0.05, dimension=32)
+    graph = build_graph(vectors, radius=0.3, k=16, exact=False)
+    parts, label = connected_components(graph.distances, directed=False)
+    assert parts == 2
+    assert len(set(zip(label.tolist(), truth.tolist(), strict=True))) == 2
+    assert graph.distances.nnz < 4000 * 16 * 8

@@ -1,0 +1,229 @@
+"""Groups that are being merged: the state of average linkage (see :mod:`app.clustering.agglomerative` for why it works).
+
+Made for millions of nodes on one machine:
+
+* The linkage of two single nodes is the distance that the graph knows already, so the first round, which has the most
+  edges, computes nothing; and sums of vectors are only made when it has halved the number of groups.
+* Later, only edges at groups that have just been merged are worked out anew, on all cores.
+* A group keeps its place while others are merged, so nothing that is large is ever copied.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from app.clustering.constraints import find_contradictions
+from app.clustering.neighbours.blocks import Floats, on_all_cores
+from app.domain import FloatArray, IntArray
+
+# Edges at a time for one core: both ends' vectors then fit into its cache
+CHUNK_EDGES = 512
+CHUNKS_AT_ONCE = 64
+CHUNK_ROWS = 16_384
+
+
+class Groups:
+    """The groups of the moment: their sums, the edges that may still matter, and what is forbidden."""
+
+    def __init__(self, vectors: Floats, weights: FloatArray, groups: IntArray, cannot_link: IntArray) -> None:
+        """Starts from groups.
+
+        Args:
+            vectors: ``float16`` or ``float32`` (n, d), rows no longer than 1.
+            weights: ``float32`` (n,), positive.
+            groups: ``int64`` (n,) group of each node, 0, 1, ... without gaps.
+            cannot_link: Pairs of nodes that never come into one group, ``int64`` (m, 2).
+
+        Raises:
+            ValueError: If the groups break a cannot-link rule.
+        """
+        if find_contradictions(groups, cannot_link):
+            raise ValueError("the starting groups break a cannot-link rule")
+        self._vectors, self._node_weights = vectors, weights
+        self._sums: FloatArray | None = None
+        self._node_labels = groups
+        self._places = int(groups.max()) + 1 if len(groups) else 0
+        self._weights = np.bincount(groups, weights=weights, minlength=self._places)
+        self._single = np.bincount(groups, minlength=self._places) == 1
+        self._merged_into = np.arange(self._places, dtype=np.int64)
+        self._forbidden = self._keys(groups[cannot_link[:, 0]], groups[cannot_link[:, 1]])
+        self._forbidden = np.unique(self._forbidden)
+        self.set_edges(np.empty(0, np.int64), np.empty(0, np.int64))
+
+    @property
+    def count(self) -> int:
+        """Number of groups."""
+        return int(np.count_nonzero(self._merged_into == np.arange(self._places)))
+
+    @property
+    def labels(self) -> IntArray:
+        """``int64`` (n,) group of each node, numbered 0, 1, ..."""
+        self._compact()
+        return self._node_labels
+
+    def set_edges(self, left: IntArray, right: IntArray, distances: FloatArray | None = None) -> None:
+        """Takes new candidate pairs of groups, as :attr:`labels` numbers them.
+
+        Args:
+            left: ``int64`` (e,).
+            right: ``int64`` (e,).
+            distances: ``float32`` (e,) linkage of those pairs whose groups are single nodes; ``None`` where unknown.
+                Others are worked out.
+        """
+        self._compact()
+        self._left = np.empty(0, np.int64)
+        self._right = np.empty(0, np.int64)
+        self._distance = np.empty(0, np.float32)
+        self._limit = np.float32(np.inf)
+        if distances is None:
+            self._unknown = self._keys(left, right)
+            return
+        known = self._single[left] & self._single[right]
+        self._unknown = self._keys(left[~known], right[~known])
+        low, high = np.minimum(left[known], right[known]), np.maximum(left[known], right[known])
+        self._left, self._right, self._distance = low, high, distances[known]
+        if len(self._forbidden):
+            self._keep(~self._is_forbidden(low * self._places + high))
+
+    def mean_vectors(self) -> FloatArray:
+        """Directions of the groups, ``float32`` (groups, d), unit length."""
+        self._compact()
+        sums = self._with_sums()
+        means = np.empty_like(sums)
+        for start in range(0, len(sums), CHUNK_ROWS):
+            part = sums[start : start + CHUNK_ROWS]
+            length = np.linalg.norm(part, axis=1, keepdims=True)
+            means[start : start + CHUNK_ROWS] = part / np.maximum(length, np.float32(1e-12))
+        return means
+
+    def merge_all(self, threshold: float) -> None:
+        """Merges pairs of mutual nearest groups until none is left."""
+        self._keep(self._distance <= threshold)
+        while True:
+            self._work_out(threshold)
+            left, right = self._mutual_pairs()
+            if not len(left):
+                return
+            self._merge(left, right)
+
+    def _work_out(self, threshold: float) -> None:
+        """Works out unknown linkages, and forgets what is forbidden or too far."""
+        if len(self._unknown):
+            self._with_sums()
+        keys = np.unique(self._unknown)
+        self._unknown = np.empty(0, np.int64)
+        if len(self._forbidden):
+            keys = keys[~self._is_forbidden(keys)]
+        if not len(keys):
+            return
+        left, right = np.divmod(keys, self._places)
+        distance = self._linkage(left, right)
+        near = distance <= threshold
+        self._left = np.concatenate([self._left, left[near]])
+        self._right = np.concatenate([self._right, right[near]])
+        self._distance = np.concatenate([self._distance, distance[near]])
+
+    def _linkage(self, left: IntArray, right: IntArray) -> FloatArray:
+        """Mean distance of pairs of groups, ``float32`` (e,)."""
+        sums, weights = self._with_sums(), self._weights.astype(np.float32)
+        result = np.empty(len(left), dtype=np.float32)
+
+        def work(begin: int) -> None:
+            for start in range(begin, min(begin + CHUNKS_AT_ONCE * CHUNK_EDGES, len(left)), CHUNK_EDGES):
+                one, other = left[start : start + CHUNK_EDGES], right[start : start + CHUNK_EDGES]
+                product = np.einsum("ij,ij->i", sums[one], sums[other])
+                result[start : start + CHUNK_EDGES] = 1.0 - product / (weights[one] * weights[other])
+
+        for _ in on_all_cores(work, range(0, len(left), CHUNKS_AT_ONCE * CHUNK_EDGES)):
+            pass
+        return result
+
+    def _mutual_pairs(self) -> tuple[IntArray, IntArray]:
+        """Finds pairs that are each other's nearest; edges are ranked in one order, so the nearest pair always is."""
+        nearest = np.full(self._places, np.inf, dtype=np.float32)
+        np.minimum.at(nearest, self._left, self._distance)
+        np.minimum.at(nearest, self._right, self._distance)
+        best = (self._distance == nearest[self._left]) | (self._distance == nearest[self._right])
+        left, right, distance = self._left[best], self._right[best], self._distance[best]
+        order = np.lexsort((left * self._places + right, distance))[::-1]
+        left, right = left[order], right[order]
+        chosen = np.full(self._places, -1, dtype=np.int64)
+        # The last writer wins, and edges come from far to near.
+        chosen[np.column_stack([left, right]).ravel()] = np.repeat(np.arange(len(order)), 2)
+        mutual = (chosen[left] == np.arange(len(order))) & (chosen[right] == np.arange(len(order)))
+        return left[mutual], right[mutual]
+
+    def _merge(self, left: IntArray, right: IntArray) -> None:
+        """Merges disjoint pairs of groups, ``left[i] < right[i]``; the left one keeps its place."""
+        self._merged_into[right] = left
+        self._single[left] = False
+        self._weights[left] += self._weights[right]
+        if self._sums is not None:
+            self._sums[left] += self._sums[right]
+        touched = np.zeros(self._places, dtype=bool)
+        touched[left] = touched[right] = True
+        now = np.arange(self._places, dtype=np.int64)
+        now[right] = left
+        changed = touched[self._left] | touched[self._right]
+        self._unknown = self._keys(now[self._left[changed]], now[self._right[changed]])
+        self._keep(~changed)
+        if len(self._forbidden):
+            low, high = np.divmod(self._forbidden, self._places)
+            self._forbidden = np.unique(self._keys(now[low], now[high]))
+
+    def _keep(self, those: npt.NDArray[np.bool_]) -> None:
+        self._left, self._right = self._left[those], self._right[those]
+        self._distance = self._distance[those]
+
+    def _keys(self, left: IntArray, right: IntArray) -> IntArray:
+        """One number per pair, ``low * places + high``; pairs within a group are left out."""
+        outside = left != right
+        left, right = left[outside], right[outside]
+        keys: IntArray = np.minimum(left, right) * self._places + np.maximum(left, right)
+        return keys
+
+    def _is_forbidden(self, keys: IntArray) -> npt.NDArray[np.bool_]:
+        place = np.minimum(np.searchsorted(self._forbidden, keys), len(self._forbidden) - 1)
+        found: npt.NDArray[np.bool_] = self._forbidden[place] == keys
+        return found
+
+    def _with_sums(self) -> FloatArray:
+        if self._sums is None:
+            self._compact()
+            self._sums = _sums(self._vectors, self._node_weights, self._node_labels, self._places)
+        return self._sums
+
+    def _compact(self) -> None:
+        """Gives the groups new numbers without gaps, in the same order."""
+        root = self._merged_into
+        while not np.array_equal(root, root[root]):
+            root = root[root]
+        stays = np.flatnonzero(root == np.arange(self._places))
+        if len(stays) == self._places:
+            return
+        new = np.empty(self._places, dtype=np.int64)
+        new[stays] = np.arange(len(stays))
+        new = new[root]
+        keys = [np.divmod(numbers, self._places) for numbers in (self._unknown, self._forbidden)]
+        self._places = len(stays)
+        self._node_labels = new[self._node_labels]
+        self._weights, self._single = self._weights[stays], self._single[stays]
+        self._sums = None if self._sums is None else self._sums[stays]
+        self._merged_into = np.arange(self._places, dtype=np.int64)
+        self._left, self._right = new[self._left], new[self._right]
+        self._unknown, self._forbidden = (self._keys(new[low], new[high]) for low, high in keys)
+
+
+def _sums(vectors: Floats, weights: FloatArray, groups: IntArray, count: int) -> FloatArray:
+    """Weighted sums of the vectors of each group, ``float32`` (count, d); every group has a member."""
+    total = np.zeros((count, vectors.shape[1]), dtype=np.float32)
+    order = np.argsort(groups, kind="stable")
+    for start in range(0, len(order), CHUNK_ROWS):
+        rows = order[start : start + CHUNK_ROWS]
+        members = groups[rows]
+        first = np.flatnonzero(np.diff(members, prepend=-1))
+        block = vectors[rows].astype(np.float32) * weights[rows, None]
+        # added up as float64: a large group must not lose its small members
+        total[members[first]] += np.add.reduceat(block, first, axis=0, dtype=np.float64)
+    return total
