@@ -5,6 +5,7 @@ from app.models.batch import Batch
 from app.models.clustering_run import ClusteringRun
 from app.models.event import PersonEvent, PersonEventPerson
 from app.models.face import Face
+from app.models.face_change import FaceChange
 from app.models.idempotency import IdempotencyKey
 from app.models.job import Job
 from app.models.job_log import JobLog
@@ -29,6 +30,7 @@ __all__ = [
     "EmbeddingSpace",
     "EnumText",
     "Face",
+    "FaceChange",
     "IdempotencyKey",
     "Job",
     "JobLog",

@@ -15,7 +15,10 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-NEW_TABLES = ("person_event", "person_event_person", "link_rule", "clustering_run", "review_question")
+# What the search may find of a face: a change of anything else, such as whose it is, does not concern its index
+WATCHED = ("embedding", "space_id", "sample", "dismissed")
+
+NEW_TABLES = ("person_event", "person_event_person", "link_rule", "clustering_run", "review_question", "face_change")
 PERSON_COLUMNS = ("cover_chosen", "aliases", "notes", "birth_date", "hidden", "ignored", "favourite", "revision")
 
 
@@ -62,6 +65,7 @@ def upgrade() -> None:
     op.create_index("ix_person_event_person_person_id_event_id", "person_event_person", ["person_id", "event_id"])
     _add_rules()
     _add_runs_and_questions()
+    _add_face_changes()
 
 
 def _add_rules() -> None:
@@ -128,7 +132,65 @@ def _add_runs_and_questions() -> None:
     op.create_index("ix_review_question_answer_value", "review_question", ["answer", "value"])
 
 
+def _add_face_changes() -> None:
+    postgres = op.get_bind().dialect.name == "postgresql"
+    op.create_table(
+        "face_change",
+        sa.Column("id", sa.BigInteger() if postgres else sa.Integer(), nullable=False),
+        sa.Column("face_id", sa.Integer(), nullable=False),
+        sa.Column("stamp", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_face_change")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_face_change_stamp"), "face_change", ["stamp"])
+    for statement in _postgres_triggers() if postgres else _sqlite_triggers():
+        op.execute(statement)
+
+
+def _sqlite_triggers() -> list[str]:
+    insert = "INSERT INTO face_change (face_id, stamp, mark) VALUES"
+    changed = " OR ".join(f"old.{name} IS NOT new.{name}" for name in WATCHED)
+    return [
+        f"{insert} (0, 0, random())",
+        f"CREATE TRIGGER face_added AFTER INSERT ON face BEGIN {insert} (new.id, 0, random()); END",
+        f"CREATE TRIGGER face_changed AFTER UPDATE OF {', '.join(WATCHED)} ON face WHEN {changed} "
+        f"BEGIN {insert} (new.id, 0, random()); END",
+        f"CREATE TRIGGER face_removed AFTER DELETE ON face BEGIN {insert} (old.id, 0, random()); END",
+    ]
+
+
+def _postgres_triggers() -> list[str]:
+    changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in WATCHED)
+    mark = "(random() * 9e15)::bigint"
+    note = (
+        "INSERT INTO face_change (face_id, stamp, mark) "
+        f"VALUES ({{}}.id, pg_current_xact_id()::text::bigint, {mark}); RETURN NULL;"
+    )
+    function = "CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} END $$"
+    trigger = "CREATE TRIGGER {} AFTER {} ON face FOR EACH ROW {}EXECUTE FUNCTION {}()"
+    return [
+        f"INSERT INTO face_change (face_id, stamp, mark) VALUES (0, 0, {mark})",
+        function.format("note_face", note.format("new")),
+        function.format("note_face_removed", note.format("old")),
+        trigger.format("face_added", "INSERT", "", "note_face"),
+        trigger.format("face_changed", f"UPDATE OF {', '.join(WATCHED)}", f"WHEN ({changed}) ", "note_face"),
+        trigger.format("face_removed", "DELETE", "", "note_face_removed"),
+    ]
+
+
+def _drop_triggers() -> None:
+    # SQLite's go with the table that the batches below copy and drop; they would write to a table that is gone
+    postgres = op.get_bind().dialect.name == "postgresql"
+    for name in ("face_added", "face_changed", "face_removed"):
+        op.execute(f"DROP TRIGGER {name}{' ON face' if postgres else ''}")
+    if postgres:
+        op.execute("DROP FUNCTION note_face()")
+        op.execute("DROP FUNCTION note_face_removed()")
+
+
 def downgrade() -> None:
+    _drop_triggers()
     for table in reversed(NEW_TABLES):
         op.drop_table(table)
     # batch: so that SQLite can do it too

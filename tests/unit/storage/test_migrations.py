@@ -78,7 +78,17 @@ def test_an_id_is_never_used_again(database: Database) -> None:
         assert people.add(session).id > first
     with database.session() as session:
         assert session.get(Person, first) is None
-    reused = {"video", "face", "track", "person", "job_log", "clustering_run", "person_event", "link_rule"}
+    reused = {
+        "video",
+        "face",
+        "track",
+        "person",
+        "job_log",
+        "clustering_run",
+        "person_event",
+        "link_rule",
+        "face_change",
+    }
     if database.is_sqlite:
         with database.session() as session:
             made = dict(session.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all())
@@ -86,5 +96,6 @@ def test_an_id_is_never_used_again(database: Database) -> None:
 
 
 def counts(database: Database) -> dict[str, Any]:
+    tables = sorted(set(Base.metadata.tables) - {"face_change"})  # a log: it begins anew
     with database.session() as session:
-        return {name: session.scalar(text(f'SELECT count(*) FROM "{name}"')) for name in sorted(Base.metadata.tables)}
+        return {name: session.scalar(text(f'SELECT count(*) FROM "{name}"')) for name in tables}
