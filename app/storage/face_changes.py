@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, text, update
 from sqlalchemy import delete as delete_rows
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.models import FaceChange
@@ -62,7 +62,7 @@ def since(session: Session, where: Place) -> dict[int, int]:
     """
     key = FaceChange.stamp if _is_postgres(session) else FaceChange.id
     query = select(FaceChange.id, FaceChange.face_id).where(key >= where.since, FaceChange.id != FOUNDING)
-    return {number: face for number, face in session.execute(query)}
+    return dict(session.execute(query).tuples().all())
 
 
 def prune(session: Session, kept: int = KEPT) -> int:

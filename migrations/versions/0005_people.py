@@ -162,15 +162,12 @@ def _sqlite_triggers() -> list[str]:
 
 def _postgres_triggers() -> list[str]:
     changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in WATCHED)
-    mark = "(random() * 9e15)::bigint"
-    note = (
-        "INSERT INTO face_change (face_id, stamp, mark) "
-        f"VALUES ({{}}.id, pg_current_xact_id()::text::bigint, {mark}); RETURN NULL;"
-    )
+    insert = "INSERT INTO face_change (face_id, stamp, mark) VALUES ({}, {}, (random() * 9e15)::bigint)"
+    note = insert.format("{}.id", "pg_current_xact_id()::text::bigint") + "; RETURN NULL;"
     function = "CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} END $$"
     trigger = "CREATE TRIGGER {} AFTER {} ON face FOR EACH ROW {}EXECUTE FUNCTION {}()"
     return [
-        f"INSERT INTO face_change (face_id, stamp, mark) VALUES (0, 0, {mark})",
+        insert.format("0", "0"),
         function.format("note_face", note.format("new")),
         function.format("note_face_removed", note.format("old")),
         trigger.format("face_added", "INSERT", "", "note_face"),
