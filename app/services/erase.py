@@ -6,6 +6,7 @@ import logging
 
 from app.errors import NotFoundError
 from app.services.context import Context
+from app.storage import decisions
 from app.storage import people as people_rows
 from app.storage import videos as video_rows
 
@@ -15,7 +16,8 @@ logger = logging.getLogger(__name__)
 def delete_video(context: Context, video_id: int) -> None:
     """Deletes a video: its rows, faces, tracks and jobs, its file, crops and thumbnail.
 
-    People who are left without a face go too unless they have a name. A worker that is on the video stops at its
+    People who are left without a face go too unless a user said something of them; with tracks and people go the rules
+    and questions about them. What is left of an event that changed them can still be undone. A worker that is on the video stops at its
     next write, because its job is gone.
 
     Args:
@@ -33,6 +35,7 @@ def delete_video(context: Context, video_id: int) -> None:
         video_rows.remove(session, video_id)
         people_rows.delete_empty(session)
         people_rows.choose_covers(session)
+        decisions.forget_questions(session)
     # Rows first: a crash in between leaves files that nothing points to, never rows that point to nothing
     remove_files(context, video_id, blob_key)
     logger.info("video deleted", extra={"video_id": video_id})

@@ -30,6 +30,8 @@ FACE_COLUMNS = (
     "name",
     "attributes",
     "picture",
+    "aliases",
+    "confirmed",
 )
 
 
@@ -43,8 +45,10 @@ def export_faces(context: Context, format_name: Literal["csv", "json"]) -> Itera
     Yields:
         Pieces of text; joined they are the whole file. Times are seconds; of a face in a set
         of pictures the number of its picture, from 0, whose file name is in ``picture``. Boxes are pixels of the source frame,
-        ``quality_reasons`` a list (in CSV joined by blanks), ``attributes`` an object (in CSV as JSON); what is unknown is
-        empty or null.
+        ``quality_reasons`` a list (in CSV joined by blanks), ``attributes`` an object (in CSV as JSON), ``aliases`` a list
+        of the person's other names (in CSV joined by ``; ``), ``confirmed`` whether a user said that it is this person
+        (in CSV ``true`` or ``false``); what is unknown is empty or null. Faces of which a user said that they are none are
+        left out.
 
     Raises:
         InvalidInputError: The format is unknown.
@@ -69,6 +73,8 @@ def _flattened(record: FaceRecord) -> dict[str, Any]:
         "file_name": record.file_name,
         "name": record.person_name,
         "picture": record.picture_name,
+        "aliases": record.aliases,
+        "confirmed": record.confirmed,
     }
     return {
         column: known[column] if column in known else _rounded(getattr(record.face, column)) for column in FACE_COLUMNS
@@ -93,6 +99,8 @@ def _as_csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
                 "name": _harmless(row["name"]),
                 "picture": _harmless(row["picture"]),
                 "attributes": guesses,
+                "aliases": _harmless("; ".join(row["aliases"])),
+                "confirmed": "true" if row["confirmed"] else "false",
             }
         )
         yield buffer.getvalue()

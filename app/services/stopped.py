@@ -20,7 +20,7 @@ from app.services.context import Context
 from app.services.erase import remove_files
 from app.services.process_pictures import link_pictures
 from app.services.process_video import link_tracks
-from app.storage import findings
+from app.storage import decisions, findings
 from app.storage import jobs as job_rows
 from app.storage import people as people_rows
 from app.storage import sources as source_rows
@@ -157,6 +157,7 @@ def _discard(context: Context, job_id: str) -> None:
                 video_rows.remove(session, video.id)
             people_rows.delete_empty(session)
             people_rows.choose_covers(session)
+            decisions.forget_questions(session)
     # Rows first: a crash in between leaves files that nothing points to, never rows that point to nothing
     for key in keys:
         context.blobs.delete(key)

@@ -10,13 +10,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
 
-from sqlalchemy import delete, or_, select, true, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from app.domain import RuleKind
 from app.models import Face, LinkRule, Person, ReviewQuestion, Track
 from app.storage.findings import IS_SHOWN
 from app.storage.rows import batches, run
+
+ABOUT_NOBODY: ColumnElement[bool] = ReviewQuestion.answer.is_(None) & or_(
+    *(
+        column.is_not(None) & ~exists().where(table.id == column).correlate(ReviewQuestion)
+        for column, table in (
+            (ReviewQuestion.person_id, Person),
+            (ReviewQuestion.other_person_id, Person),
+            (ReviewQuestion.track_id, Track),
+        )
+    )
+)
+"""Questions that nobody answered and that are about a person or a track that is gone."""
 
 PlaceRow = tuple[int, float, float, float, float, float]
 """Id of a face, its time in seconds and the corners of its box."""
@@ -214,6 +226,15 @@ def repoint_questions(session: Session, now: Mapping[int, int | None], faces: Ma
             question.face_id = faces.get(question.face_id or 0, question.face_id)
             question.other_face_id = faces.get(question.other_face_id or 0, question.other_face_id)
     session.flush()
+
+
+def forget_questions(session: Session) -> int:
+    """Removes questions about people and tracks that are gone; answers stay, so that they are remembered.
+
+    Returns:
+        How many.
+    """
+    return run(session, delete(ReviewQuestion).where(ABOUT_NOBODY))
 
 
 def _repoint(session: Session, question: ReviewQuestion, track: int | None) -> None:

@@ -106,30 +106,38 @@ class FaceRecord:
         file_name: Name of its video's file.
         person_name: Name of its person, where it has one.
         picture_name: Name of its picture's file, in a set of pictures.
+        aliases: Other names of its person.
+        confirmed: A user said that it is that person.
     """
 
     face: Face
     file_name: str
     person_name: str | None
     picture_name: str | None
+    aliases: list[str]
+    confirmed: bool
 
 
 def records(session: Session, *, chunk: int = 2_000) -> Iterator[FaceRecord]:
-    """Every face of the library, by video, sample and ordinal, as a stream."""
+    """Every face of the library but those of which a user said that they are none, by video, sample and ordinal.
+
+    It is a stream.
+    """
     place = tuple_(Face.video_id, Face.sample, Face.ordinal)
     query = (
-        select(Face, Video.file_name, Person.name, Picture.file_name)
+        select(Face, Video.file_name, Person.name, Picture.file_name, Person.aliases, Track.confirmed)
         .join(Video, Video.id == Face.video_id)
         .outerjoin(Person, Person.id == Face.person_id)
+        .outerjoin(Track, Track.id == Face.track_id)
         .outerjoin(Picture, and_(Picture.video_id == Face.video_id, Picture.number == Face.sample))
-        .where(IS_SHOWN)
+        .where(IS_SHOWN, ~Face.dismissed)
         .order_by(Face.video_id, Face.sample, Face.ordinal)
         .options(defer(Face.embedding, raiseload=True), defer(Face.landmarks, raiseload=True))
         .limit(chunk)
     )
     last = (-1, -1, -1)
     while rows := session.execute(query.where(place > last)).all():
-        for face, file_name, name, picture in rows:
-            yield FaceRecord(face, file_name, name, picture)
+        for face, file_name, name, picture, aliases, confirmed in rows:
+            yield FaceRecord(face, file_name, name, picture, list(aliases or []), bool(confirmed))
         end: Face = rows[-1][0]
         last = (end.video_id, end.sample, end.ordinal)

@@ -166,6 +166,23 @@ def test_the_export_has_every_face_in_both_formats(library: Context) -> None:
     assert [row["face_id"] for row in rows] == [str(face.id) for face in faces]
     assert float(rows[0]["x1"]) == pytest.approx(faces[0].x1, abs=1e-3)
     assert rows[0]["file_name"] == "two people.mp4"
+    assert (rows[0]["aliases"], rows[0]["confirmed"]) == ("", "false")
+
+
+def test_the_export_tells_what_users_said(library: Context) -> None:
+    with library.database.write() as session:
+        first, second = session.scalars(select(Person).order_by(Person.id))
+        first.aliases = ["=E.", "Mom"]
+        for track in session.scalars(select(Track).where(Track.person_id == first.id)):
+            track.confirmed = True
+        session.scalars(select(Face).where(Face.person_id == second.id)).first().dismissed = True
+    rows = list(csv.DictReader(io.StringIO("".join(export_faces(library, "csv")))))
+    objects = json.loads("".join(export_faces(library, "json")))
+    assert len(rows) == len(objects) == len(_all(library, Face)) - 1
+    theirs = [(row, one) for row, one in zip(rows, objects, strict=True) if one["person_id"] == first.id]
+    assert {row["aliases"] for row, _ in theirs} == {"'=E.; Mom"}
+    assert all(one["aliases"] == ["=E.", "Mom"] and one["confirmed"] for _, one in theirs)
+    assert {row["confirmed"] for row in rows} == {"true", "false"}
 
 
 def test_deleting_a_video_deletes_all_that_came_of_it(library: Context) -> None:
