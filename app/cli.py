@@ -20,6 +20,7 @@ from app.cli_eval import eval_command
 from app.cli_ingest import ingest_command
 from app.cli_migrate import migrate_pack_command
 from app.cli_models import models
+from app.cli_review import review_command
 from app.cli_watch import watch_command
 from app.config import PROJECT_ROOT
 from app.domain import MediaKind
@@ -183,6 +184,7 @@ main.add_command(models)
 main.add_command(doctor_command)
 main.add_command(eval_command)
 main.add_command(migrate_pack_command)
+main.add_command(review_command)
 
 
 @main.command()
