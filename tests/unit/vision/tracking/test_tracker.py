@@ -231,3 +231,71 @@ def test_a_face_that_stays_unchanged_is_there_for_as_long() -> None:
     assert (track.keys, track.start, track.end) == ((1, 2), 0.0, 10.0)
     (track,) = follow([still])
     assert (track.start, track.end) == (0.0, 9.0)
+
+
+def in_shot(face: Observation, shot: int) -> Observation:
+    return replace(face, shot=shot)
+
+
+def test_after_a_cut_the_place_says_nothing() -> None:
+    """Somebody rather alike, at the very same place a moment later: in one shot that is the same person turning."""
+    first, second = unit(np.eye(2)[0]), unit(np.array([0.91, np.sqrt(1 - 0.91**2)]))
+    pair = seen(0, 0.04, 100, first, key=0), seen(1, 0.04, 101, second, key=1)
+    assert keys(follow([in_shot(pair[0], 3)], [in_shot(pair[1], 3)])) == [(0, 1)]
+    assert keys(follow([in_shot(pair[0], 3)], [in_shot(pair[1], 4)])) == [(0,), (1,)]
+
+
+def test_poor_faces_do_not_go_across_a_cut_by_their_place() -> None:
+    a = Person(1)
+    good, blurred = seen(0, 0.04, 100, a.face(), key=0), seen(1, 0.04, 101, a.face(spread=0.09), BLURRED, key=1)
+    assert keys(follow([in_shot(good, 0)], [in_shot(blurred, 0)])) == [(0, 1)]
+    assert keys(follow([in_shot(good, 0)], [in_shot(blurred, 1)])) == [(0,), (1,)]
+
+
+def test_a_person_is_known_again_in_the_next_shot() -> None:
+    a, b = Person(1), Person(2)
+    shots = [(a, 100), (b, 100), (a, 300), (b, 250)]
+    faces = [in_shot(seen(i, 0.5, shots[i // 3][1], shots[i // 3][0].face(), key=i), i // 3) for i in range(12)]
+    assert keys(follow(*([face] for face in faces))) == [(0, 1, 2, 6, 7, 8), (3, 4, 5, 9, 10, 11)]
+
+
+def test_who_sits_still_in_one_shot_is_followed_by_place_over_a_second() -> None:
+    a = Person(1)
+    good, blurred = seen(0, 1.0, 100, a.face(), key=0), seen(1, 1.0, 101, a.face(spread=0.1), BLURRED, key=1)
+    assert keys(follow([good], [blurred])) == [(0,), (1,)]
+    assert keys(follow([in_shot(good, 0)], [in_shot(blurred, 0)])) == [(0, 1)]
+
+
+def test_somebody_alike_who_is_too_far_off_is_somebody_else() -> None:
+    """0.06 apart is near enough for a face after a second, and too far for one across the room a moment later."""
+    first, second = unit(np.eye(2)[0]), unit(np.array([0.94, np.sqrt(1 - 0.94**2)]))
+    assert keys(follow([seen(0, 0.04, 100, first, key=0)], [seen(1, 0.04, 500, second, key=1)])) == [(0,), (1,)]
+    assert keys(follow([seen(0, 2.0, 100, first, key=0)], [seen(1, 2.0, 200, second, key=1)])) == [(0, 1)]
+
+
+def test_two_look_alikes_who_pass_each_other_are_told_apart_by_where_they_go() -> None:
+    """Their faces say nothing; each goes on as they went."""
+    face = Person(1)
+    found = follow(
+        *(
+            [
+                seen(i, 0.04, 100 + 8 * i, face.face(spread=0.004), key=i),
+                replace(seen(i, 0.04, 260 - 8 * i, face.face(spread=0.004), key=100 + i), box=box(260 - 8 * i, 62.0)),
+            ]
+            for i in range(21)
+        )
+    )
+    assert keys(found) == [tuple(range(21)), tuple(range(100, 121))]
+
+
+def test_n_init_says_how_many_faces_a_track_needs() -> None:
+    face, dim = Person(1).face(), Quality(0.2)
+    samples = [[seen(i, 0.04, 100, face, dim, key=i)] for i in range(3)]
+    for needed, counts in ((1, True), (3, True), (4, False)):
+        assert [track.usable for track in follow(*samples, settings=replace(SETTINGS, n_init=needed))] == [counts]
+
+
+def test_max_age_and_nn_budget_are_settings() -> None:
+    face = Person(1).face()
+    ends = [[seen(0, 0.1, 100, face, key=0)], [seen(45, 0.1, 100, face, key=1)]]
+    assert keys(follow(*ends, settings=replace(SETTINGS, max_age=5.0, nn_budget=1))) == [(0, 1)]
