@@ -16,6 +16,7 @@ Hence this one. What makes it both exact and quick:
   advances in hierarchical clustering algorithms", 1983). A round is a few array operations; edges die quickly.
 * **Truncated graphs.** Where ``k`` cut neighbour lists short, groups are searched again by their mean vectors, and
   merged on, until nothing changes. ``|S| <= W``, so the mean vectors of two groups are at least as near as the groups.
+* **Many nodes.** From 50,000 nodes on a large group takes in several others per round, see :mod:`app.clustering.merging`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy as np
 
 from app.clustering.merging import Groups
 from app.clustering.neighbours import NeighbourGraph, build_graph
+from app.clustering.neighbours.build import EXACT_NODES
 from app.domain import FloatArray, IntArray
 
 
@@ -56,12 +58,13 @@ def average_linkage(
     low, high, distances = graph.edges()
     state.set_edges(groups[low], groups[high], distances)
     del low, high, distances
-    state.merge_all(threshold)
+    stars = len(embeddings) >= EXACT_NODES
+    state.merge_all(threshold, stars=stars)
     complete = graph.complete
     while not complete:
         before = state.count
         again = build_graph(state.mean_vectors(), radius=threshold)
         state.set_edges(*again.edges()[:2])
-        state.merge_all(threshold)
+        state.merge_all(threshold, stars=stars)
         complete = again.complete or state.count == before
     return state.labels

@@ -81,17 +81,36 @@ def _compare(queries: FloatArray, candidates: FloatArray, floors: FloatArray, k:
         inside = np.flatnonzero(own >= 0)
         similarity[inside, own[inside]] = -np.inf
     near = similarity >= floors[:, None]
-    cut = np.count_nonzero(near, axis=1) > k
-    crowded = np.flatnonzero(cut)
-    if len(crowded):
-        best = np.argpartition(similarity[crowded], -k, axis=1)[:, -k:]
-        near[crowded] = False
-        near[crowded[:, None], best] = True
-        floors = floors.copy()
-        floors[crowded] = np.take_along_axis(similarity[crowded], best[:, :1], axis=1)[:, 0]
+    counts = np.count_nonzero(near, axis=1)
     flat = np.flatnonzero(near)
+    found = similarity.ravel()[flat]
+    cut = counts > k
+    if cut.any():
+        kept, floors = _nearest_of_rows(found, counts, floors, k)
+        flat, found = flat[kept], found[kept]
     rows, columns = np.divmod(flat, max(len(candidates), 1))
-    return Pairs(rows, columns, similarity.ravel()[flat], floors, cut)
+    return Pairs(rows, columns, found, floors, cut)
+
+
+def _nearest_of_rows(
+    found: FloatArray, counts: IntArray, floors: FloatArray, k: int
+) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+    """Marks the ``k`` most similar of each row that has more, and raises the floors of these rows."""
+    crowded = np.flatnonzero(counts > k)
+    starts = np.cumsum(counts) - counts
+    kept, floors = np.ones(len(found), dtype=bool), floors.copy()
+    # rows of about the same length at a time, so that filling them up to the longest costs little
+    crowded = crowded[np.argsort(counts[crowded], kind="stable")]
+    for part in np.array_split(crowded, max(1, len(crowded) // 64)):
+        width = int(counts[part[-1]])
+        place = starts[part, None] + np.arange(width)
+        inside = np.arange(width) < counts[part, None]
+        table = np.where(inside, found[np.minimum(place, len(found) - 1)], -np.inf)
+        best = np.argpartition(table, width - k, axis=1)[:, width - k :]
+        kept[place[inside]] = False
+        kept[np.take_along_axis(place, best, axis=1)] = True
+        floors[part] = np.take_along_axis(table, best, axis=1).min(axis=1)
+    return kept, floors
 
 
 def as_distances(similarities: FloatArray) -> FloatArray:
