@@ -71,6 +71,12 @@ class GoneError(NotFoundError):
     code = "gone"
 
 
+class OutdatedError(ConflictError):
+    """What the caller wants to change was changed by somebody else since they looked at it."""
+
+    code = "outdated"
+
+
 class BusyError(ConflictError):
     """Another request is at work on the same thing at this moment; a little later it may go."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -13,16 +13,20 @@ from app.storage.rows import batches, run, serialize_findings
 
 MAX_NAME = 200
 
-HAS_FACTS: ColumnElement[bool] = or_(
+_IS_TOLD_OF = or_(
     Person.name.is_not(None),
-    Person.favourite,
-    Person.hidden,
-    Person.ignored,
-    Person.notes.is_not(None),
     Person.aliases.is_not(None),
+    Person.notes.is_not(None),
     Person.birth_date.is_not(None),
+    Person.favourite,
 )
-"""A user said something about the person: they stay also without a face."""
+HAS_FACTS: ColumnElement[bool] = or_(_IS_TOLD_OF, Person.hidden, Person.ignored)
+"""A user said something of the person: a grouping keeps them."""
+
+IS_NEEDED: ColumnElement[bool] = or_(
+    _IS_TOLD_OF, exists().where(Track.person_id == Person.id), exists().where(Face.person_id == Person.id)
+)
+"""Who has a face, or of whom a user said more than how to show them: a stranger who is never seen again is nobody."""
 
 
 def add(session: Session, name: str | None = None) -> Person:
@@ -58,18 +62,21 @@ def clean_name(name: str | None) -> str | None:
     return text or None
 
 
-def rename(session: Session, person_id: int, name: str | None) -> Person | None:
-    """Names a person, or takes the name away with ``None`` or blanks.
+def of_name(session: Session, name: str, *, but: int | None = None) -> list[int]:
+    """People who have this name, or have it among their other names, whatever its case; by id."""
+    wanted = name.casefold()
+    return [
+        person_id
+        for person_id, names in names_of_all(session)
+        if person_id != but and any(one.casefold() == wanted for one in names)
+    ]
 
-    Returns:
-        The person, or ``None`` where there is none of this id.
 
-    Raises:
-        InvalidInputError: The name is too long or holds control characters.
-    """
-    statement = update(Person).where(Person.id == person_id).values(name=clean_name(name), updated_at=utc_now())
-    # One statement: between a look and a write, another process may delete a person whom nobody needs.
-    return get(session, person_id) if run(session, statement) else None
+def names_of_all(session: Session) -> list[tuple[int, list[str]]]:
+    """All names of everybody who has one, by id. Names are compared here: databases know the cases of ASCII only."""
+    has_name = or_(Person.name.is_not(None), Person.aliases.is_not(None))
+    query = select(Person.id, Person.name, Person.aliases).where(has_name).order_by(Person.id)
+    return [(key, [*([name] if name else []), *(aliases or [])]) for key, name, aliases in session.execute(query)]
 
 
 def named(session: Session) -> dict[int, str]:
@@ -83,18 +90,6 @@ def count(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Person)) or 0
 
 
-_IS_SEEN = exists().where(Track.person_id == Person.id) | exists().where(Face.person_id == Person.id)
-_IS_TOLD_OF = or_(
-    Person.name.is_not(None),
-    Person.aliases.is_not(None),
-    Person.notes.is_not(None),
-    Person.birth_date.is_not(None),
-    Person.favourite,
-)
-IS_NEEDED: ColumnElement[bool] = _IS_SEEN | _IS_TOLD_OF
-"""Who has a face, or of whom a user said more than how to show them: a stranger who is never seen again is nobody."""
-
-
 def delete_empty(session: Session) -> int:
     """Deletes people without a track or face of whom no user has said anything.
 
@@ -102,9 +97,22 @@ def delete_empty(session: Session) -> int:
         How many.
     """
     serialize_findings(session)
-    has_track = exists().where(Track.person_id == Person.id)
-    has_face = exists().where(Face.person_id == Person.id)
-    return run(session, delete(Person).where(~HAS_FACTS, ~has_track, ~has_face))
+    return run(session, delete(Person).where(~IS_NEEDED))
+
+
+def present(session: Session, people: Collection[int]) -> list[int]:
+    """Those of some people who exist."""
+    found: list[int] = []
+    for part in batches(sorted(people)):
+        found += session.scalars(select(Person.id).where(Person.id.in_(part)))
+    return found
+
+
+def track_ids(session: Session, person_id: int, *, but: Collection[int] = ()) -> list[tuple[int, bool]]:
+    """The tracks of a person except some, each with whether it is usable."""
+    query = select(Track.id, Track.usable).where(Track.person_id == person_id).order_by(Track.id)
+    left_out = set(but)
+    return [(track, usable) for track, usable in session.execute(query) if track not in left_out]
 
 
 def emptied(session: Session, people: Collection[int]) -> list[Person]:
@@ -112,7 +120,7 @@ def emptied(session: Session, people: Collection[int]) -> list[Person]:
     has_track = exists().where(Track.person_id == Person.id)
     found: list[Person] = []
     for part in batches(sorted(people)):
-        found += session.scalars(select(Person).where(Person.id.in_(part), ~HAS_FACTS, ~has_track))
+        found += session.scalars(select(Person).where(Person.id.in_(part), ~_IS_TOLD_OF, ~has_track))
     return found
 
 
@@ -128,7 +136,8 @@ def lost_covers(session: Session, people: Collection[int]) -> list[tuple[Person,
 def choose_covers(session: Session, people: Collection[int] | None = None) -> int:
     """Gives each person a cover who has none, or whose cover is no longer a face of theirs.
 
-    It is the best face of the best track. A cover that still is theirs stays, so a page does not flicker.
+    It is the best face of the best track. A cover that still is theirs stays, so a page does not flicker; one that a
+    user chose and that is theirs no longer was chosen for nothing.
 
     Args:
         session: A writing session.
@@ -138,7 +147,7 @@ def choose_covers(session: Session, people: Collection[int] | None = None) -> in
         How many covers changed.
     """
     statement = update(Person).where(~_COVER_IS_THEIRS, Person.cover_face_id.is_distinct_from(_BEST_FACE))
-    statement = statement.values(cover_face_id=_BEST_FACE, updated_at=utc_now())
+    statement = statement.values(cover_face_id=_BEST_FACE, cover_chosen=False, updated_at=utc_now())
     if people is None:
         return run(session, statement)
     return sum(run(session, statement.where(Person.id.in_(part))) for part in batches(sorted(people)))

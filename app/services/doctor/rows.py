@@ -34,7 +34,6 @@ BEST = (
 HAS_BEST = exists().where(Face.id == Track.best_face_id, Face.track_id == Track.id).correlate(Track)
 TRACKS_PERSON = select(Track.person_id).where(Track.id == Face.track_id).correlate(Face).scalar_subquery()
 HAS_COVER = exists().where(Face.id == Person.cover_face_id).correlate(Person)
-IS_SOMEBODY = exists().where(Track.person_id == Person.id) | exists().where(Face.person_id == Person.id)
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ EMPTY_PEOPLE = _Repair(
     "person without a face and a name",
     "removed",
     Person.id,
-    Person.name.is_(None) & ~IS_SOMEBODY,
+    ~people_rows.IS_NEEDED,
     people_rows.delete_empty,
 )
 LOST_COVERS = _Repair(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.domain import RunState
 from app.models import Base, ClusteringRun, Face, LinkRule, Person, PersonEvent, Track, utc_now
+from app.storage import people as people_rows
 from app.storage.journal.changes import KINDS, Changes, current, parse, parsed, partners, plain, whole
 from app.storage.journal.writing import Journal
 from app.storage.rows import batches, run
@@ -54,6 +55,9 @@ def undo(session: Session, event: PersonEvent) -> Undone:
     if first is not None:
         run(session, update(PersonEvent).where(PersonEvent.id == first).values(undone_at=None))
         _tell_run(session, first, RunState.APPLIED)
+    journal.follow()
+    for person in people_rows.emptied(session, journal.people):
+        journal.remove(person)
     people = journal.people
     closed = journal.close()
     session.expire_all()

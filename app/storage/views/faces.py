@@ -50,6 +50,12 @@ def unlinked_faces(session: Session, video_id: int, limit: int) -> list[FaceRow]
     return _faces(session, statement.limit(limit))
 
 
+def faces_by_id(session: Session, ids: Sequence[int]) -> list[FaceRow]:
+    """The faces with these ids that exist, in this order."""
+    found = {face.id: face for face in _faces(session, select(Face).where(Face.id.in_(ids)))}
+    return [found[face_id] for face_id in ids if face_id in found]
+
+
 def faces_of_people(session: Session, person_ids: Sequence[int], per_person: int) -> dict[int, list[FaceRow]]:
     """The best faces of each person, best first, in one statement."""
     rank = func.row_number().over(partition_by=Face.person_id, order_by=(Face.quality.desc(), Face.id))
