@@ -13,6 +13,7 @@ from app.domain import JobKind, QueueName
 from app.services.blob_places import blob_places
 from app.services.leases import LeaseWatch
 from app.services.models.engines import EngineSource
+from app.services.track_rules import track_rules
 from app.services.webhook_messages import file_messages
 from app.storage.blobs import BlobStore, open_store
 from app.storage.database import Database
@@ -87,7 +88,11 @@ def build_context(settings: Settings, queue: JobQueue | None = None) -> Context:
 
     Returns:
         The context.
+
+    Raises:
+        ConfigError: A file that the settings name cannot be used.
     """
+    track_rules(settings)  # now, and not when the first video was looked at
     database = Database(settings.database)
     database.before_commit = partial(file_messages, settings)
     return Context(

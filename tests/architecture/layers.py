@@ -54,6 +54,7 @@ ONLY_IN: dict[str, frozenset[str]] = {
     "PIL": frozenset({"app.pixels", "app.vision"}),
     "pillow_heif": frozenset({"app.pixels"}),
     "watchdog": frozenset({"app.services"}),
+    "yaml": frozenset({"app.services"}),
     "cv2": frozenset({"app.vision", "app.media"}),
     "deepface": frozenset({"app.vision"}),
     "retinaface": frozenset({"app.vision"}),

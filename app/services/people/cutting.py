@@ -14,9 +14,10 @@ from app.models import EmbeddingSpace, Face, LinkRule, Track
 from app.services.models.choose import pack_of_space
 from app.services.people.editing import Edit
 from app.services.process_video.rows import observed, track_row
+from app.services.track_rules import track_settings
 from app.storage import faces as face_rows
 from app.storage.rows import batches
-from app.vision.track import TrackResult, TrackSettings, summarise
+from app.vision.track import TrackResult, summarise
 
 
 def tracks_of_faces(edit: Edit, face_ids: Collection[int]) -> list[int]:
@@ -86,7 +87,7 @@ def _alone(edit: Edit, track_id: int, wanted: set[int]) -> int:
 
 def _summary(edit: Edit, track: Track, faces: Sequence[Face]) -> TrackResult:
     space = edit.session.get_one(EmbeddingSpace, track.space_id)
-    settings = TrackSettings.for_distance(pack_of_space(edit.context.settings, space).same_person_distance)
+    settings = track_settings(edit.context.settings, pack_of_space(edit.context.settings, space))
     return summarise([observed(face) for face in faces], settings)
 
 

@@ -15,12 +15,13 @@ from app.services.models.choose import pack_of_space
 from app.services.process_video.carry import Carrier, Matched, person_by_looks
 from app.services.process_video.rows import observed, track_row
 from app.services.process_video.same_faces import SAME_TIME_SECONDS, Pairs, Places, alike, same_faces
+from app.services.track_rules import track_settings
 from app.storage import decisions, findings, vectors
 from app.storage import faces as face_rows
 from app.storage import tracks as track_rows
 from app.storage.decisions import Known
 from app.storage.rows import batches
-from app.vision.track import Observation, TrackResult, TrackSettings
+from app.vision.track import Observation, TrackResult
 
 PAIRS_AT_ONCE = 2_000
 
@@ -113,7 +114,7 @@ def replace_tracks(context: Context, session: Session, links: Links, *, hidden: 
     """
     carrier = Carrier(links.known, links.matched)
     if links.space is not None and links.known.tracks:
-        settings = TrackSettings.for_distance(_distance(context, links.space))
+        settings = track_settings(context.settings, pack_of_space(context.settings, links.space))
         parts = [carrier.cut(one, lambda keys: _load(session, keys), settings) for one in links.results]
         links = replace(links, results=[part for some in parts for part in some])
     next_ones = carrier.successors(links.results)

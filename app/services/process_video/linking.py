@@ -15,11 +15,12 @@ from app.services.context import Context
 from app.services.models.choose import pack_of_space
 from app.services.process_video.handover import Links, match_faces, replace_tracks
 from app.services.process_video.rows import observed
+from app.services.track_rules import track_settings
 from app.storage import decisions
 from app.storage import faces as face_rows
 from app.storage import spaces as space_rows
 from app.storage.rows import serialize_findings
-from app.vision.track import Tracker, TrackResult, TrackSettings
+from app.vision.track import Tracker, TrackResult
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def _link(context: Context, run: Owner, video_id: int, alone: bool) -> bool:
 def _follow(
     context: Context, session: Session, video_id: int, space: EmbeddingSpace, *, hidden: bool, skip: Collection[int]
 ) -> Iterator[TrackResult]:
-    tracker = Tracker(TrackSettings.for_distance(pack_of_space(context.settings, space).same_person_distance))
+    tracker = Tracker(track_settings(context.settings, pack_of_space(context.settings, space)))
     # a change of pack leaves those in their old space that it could not measure anew; dismissed ones are no faces
     stored = face_rows.in_video(session, video_id, hidden=hidden)
     faces = (face for face in stored if face.space_id == space.id and face.id not in skip)
@@ -100,7 +101,7 @@ def _follow(
 def _lone_tracks(
     context: Context, session: Session, video_id: int, space: EmbeddingSpace, *, hidden: bool, skip: Collection[int]
 ) -> Iterator[TrackResult]:
-    settings = TrackSettings.for_distance(pack_of_space(context.settings, space).same_person_distance)
+    settings = track_settings(context.settings, pack_of_space(context.settings, space))
     for face in face_rows.in_video(session, video_id, hidden=hidden):
         if face.space_id == space.id and face.id not in skip:
             tracker = Tracker(settings)
