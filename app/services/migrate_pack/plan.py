@@ -9,19 +9,19 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.clustering.identities import match_people
 from app.domain import BoundingBox, IntArray, Quality, QualityReason
 from app.models import Face, Person, StagedFace, Track
 from app.services.context import Context
-from app.services.grouping import group_tracks
+from app.services.grouping import Decision, LibraryState
 from app.services.migrate_pack.report import State
+from app.storage import clustering_runs as run_rows
 from app.storage import migration as stage_rows
 from app.storage import people as people_rows
+from app.storage import rules as rule_rows
 from app.storage import tracks as track_rows
 from app.storage import vectors
 from app.storage.migration import NewTrack
 from app.storage.rows import NOBODY
-from app.storage.tracks import TrackNodes
 from app.vision import Pack
 from app.vision.track import Observation, TrackSettings, summarise
 
@@ -34,40 +34,42 @@ class Plan:
 
     Attributes:
         tracks: What the new pack says of each track.
-        nodes: The same as arrays.
-        labels: ``int64`` (n,): group of each node.
-        named: Ids of the people who had a name.
-        person_ids: ``int64`` (n,): person of each node afterwards, -1 for nobody, -2 for somebody new.
-        new_people: How many are new.
+        state: The library as the new pack sees it.
+        decision: Whose each track would be.
+        named: Ids of the people who have a name.
     """
 
     tracks: list[NewTrack]
-    nodes: TrackNodes
-    labels: IntArray
+    state: LibraryState
+    decision: Decision
     named: Collection[int]
-    person_ids: IntArray
-    new_people: int
+
+    @property
+    def person_ids(self) -> IntArray:
+        """``int64`` (n,): person of each node afterwards, -1 for nobody, less for somebody new."""
+        return self.decision.person_ids
 
     @property
     def changed_tracks(self) -> int:
         """How many tracks change hands."""
-        return int(np.count_nonzero(self.person_ids != self.nodes.person_ids))
+        return len(self.state.plan(self.decision))
 
 
-def new_tracks(session: Session, video_id: int, measured: Iterable[StagedFace], pack: Pack) -> list[NewTrack]:
+def new_tracks(
+    session: Session, video_id: int, measured: Iterable[StagedFace], settings: TrackSettings
+) -> list[NewTrack]:
     """Describes the tracks of a video as they are with new vectors; which faces a track has stays as it is.
 
     Args:
         session: A session.
         video_id: The video.
         measured: What is known of its faces.
-        pack: The new pack.
+        settings: For the new pack.
 
     Returns:
         The tracks with at least one face that could be measured, described by those of its faces.
     """
     known = {one.face_id: one for one in measured if one.embedding is not None}
-    settings = TrackSettings.for_distance(pack.same_person_distance)
     by_track: dict[int, list[Observation]] = {}
     last = (-1, -1)
     while page := stage_rows.faces_page(session, video_id, last, PAGE):
@@ -95,30 +97,24 @@ def _new_track(track_id: int, faces: list[Observation], settings: TrackSettings)
     return NewTrack(track_id, embedding, result.quality, result.usable, result.best_key)
 
 
-def staged_tracks(session: Session, pack: Pack) -> list[NewTrack]:
+def staged_tracks(session: Session, settings: TrackSettings) -> list[NewTrack]:
     """:func:`new_tracks` of the whole library, from what is staged."""
     return [
         track
         for video in stage_rows.videos_with_faces(session)
-        for track in new_tracks(session, video.id, stage_rows.staged_in(session, video.id), pack)
+        for track in new_tracks(session, video.id, stage_rows.staged_in(session, video.id), settings)
     ]
 
 
 def make_plan(context: Context, session: Session, tracks: list[NewTrack], pack: Pack) -> Plan:
-    """Groups the library as it would be; people are matched with those that are there, and named ones served first."""
+    """Groups the library as it would be; people go on as themselves, and what users said holds."""
     nodes = stage_rows.nodes_of(session, tracks, pack.dimension)
-    named = people_rows.named(session)
-    labels = np.empty(0, np.int64)
+    house = rule_rows.load(session, track_rows.seen_together(session))
+    state = LibraryState(pack, nodes, house, since=run_rows.last_event(session))
+    decision = Decision(np.empty(0, np.int64))
     if len(nodes):
-        labels = group_tracks(context.settings, pack, nodes, track_rows.seen_together(session), named)
-    weights = nodes.face_counts.astype(np.float32)
-    matched = match_people(labels, nodes.person_ids, weights=weights, named=named)
-    owners = {label: SOMEBODY_NEW if person is None else person for label, person in matched.items()}
-    person_ids = np.array([owners.get(int(label), NOBODY) for label in labels], np.int64)
-    return Plan(tracks, nodes, labels, named, person_ids, sum(person is None for person in matched.values()))
-
-
-SOMEBODY_NEW = -2
+        decision = state.decide(context.settings)
+    return Plan(tracks, state, decision, people_rows.named(session))
 
 
 def state_of(session: Session, pack: str) -> State:
@@ -137,17 +133,19 @@ def state_of(session: Session, pack: str) -> State:
 
 def state_after(session: Session, plan: Plan, pack: str) -> State:
     """The library as it would be: :func:`state_of` after the change."""
-    placed = set(plan.nodes.ids.tolist())
+    nodes = plan.state.nodes
+    placed = set(nodes.ids.tolist()) if nodes is not None else set()
+    usable = int(nodes.usable.sum()) if nodes is not None else 0
     rows = session.execute(select(Track.id, Track.person_id, Track.usable)).all()
     left = [row for row in rows if row.id not in placed]
     owned = {int(person) for person in np.unique(plan.person_ids[plan.person_ids >= 0])}
     owned |= {row.person_id for row in left if row.person_id is not None}
     return State(
         pack=pack,
-        people=len((owned | set(plan.named)) & set(session.scalars(select(Person.id)))) + plan.new_people,
+        people=len((owned | set(plan.named)) & set(session.scalars(select(Person.id)))) + plan.decision.new_people,
         named=len(plan.named),
         named_seen=len(owned & set(plan.named)),
-        usable_tracks=int(plan.nodes.usable.sum()) + sum(row.usable for row in left),
+        usable_tracks=usable + sum(row.usable for row in left),
         owned_tracks=int((plan.person_ids != NOBODY).sum()) + sum(row.person_id is not None for row in left),
     )
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.errors import ConflictError, ModelError
 from app.models import EmbeddingSpace
 from app.services.context import Context
-from app.services.grouping import GROUPING_LOCK, apply_grouping
+from app.services.grouping import GROUPING_LOCK, apply_decision
 from app.services.library_lock import LibraryLock, taken_at_once, waited_for
 from app.services.migrate_pack.measure import FaceMeasurer
 from app.services.migrate_pack.plan import Plan, make_plan, new_tracks, staged_tracks, state_after, state_of
@@ -25,6 +25,7 @@ from app.services.models.choose import missing_parts, model_files, named_pack
 from app.services.models.engines import make_engine
 from app.services.models.store import verify_weights
 from app.services.owners import is_owner_alive
+from app.services.track_rules import track_settings
 from app.storage import faces as face_rows
 from app.storage import migration as stage_rows
 from app.storage import spaces as space_rows
@@ -128,7 +129,7 @@ def _measured_tracks(
         sources.update(row.source for row in known)
         gone += [row.face_id for row in known if row.source == GONE]
         with context.database.session() as session:
-            tracks += new_tracks(session, video.id, known, engine.pack)
+            tracks += new_tracks(session, video.id, known, track_settings(context.settings, engine.pack))
     return tracks
 
 
@@ -201,7 +202,7 @@ def _refuse_while_busy(session: Session, state: str) -> None:
 def _foresee(context: Context, pack: Pack, progress: Progress, watch: Stopwatch) -> MigrationReport:
     progress.begin("grouping")
     with context.database.session() as session:
-        plan = make_plan(context, session, staged_tracks(session, pack), pack)
+        plan = make_plan(context, session, staged_tracks(session, track_settings(context.settings, pack)), pack)
         return _report(session, plan, pack, stage_rows.counts(session), stage_rows.gone(session), watch)
 
 
@@ -212,7 +213,7 @@ def _change(
     progress.begin("changing")
     with waited_for(context, GROUPING_LOCK) as grouping:
         with context.database.session() as session:
-            plan = make_plan(context, session, staged_tracks(session, pack), pack)
+            plan = make_plan(context, session, staged_tracks(session, track_settings(context.settings, pack)), pack)
             report = _report(session, plan, pack, stage_rows.counts(session), stage_rows.gone(session), watch)
         grouping.check()
         with context.database.write() as session:
@@ -233,7 +234,7 @@ def _swap(session: Session, pack: Pack, plan: Plan) -> bool:
     if stage_rows.unstaged_count(session):
         return False
     stage_rows.swap(session, present, pack.name, pack.space, pack.dimension, plan.tracks)
-    apply_grouping(session, plan.nodes, plan.labels, plan.named)
+    apply_decision(session, plan.state, plan.decision, "pack", f"Changed the pack to {pack.name}")
     return True
 
 
@@ -257,7 +258,7 @@ def _report(
         sources=sources,
         gone=tuple(stage_rows.describe(session, gone)),
         changed_tracks=plan.changed_tracks,
-        new_people=plan.new_people,
+        new_people=plan.decision.new_people,
         measured=watch.faces,
         seconds=watch.seconds,
     )

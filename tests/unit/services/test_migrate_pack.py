@@ -332,7 +332,7 @@ def test_a_change_that_fails_at_its_end_changes_nothing(
 ) -> None:
     before = everything(any_library)
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(run_module, "apply_grouping", lambda *_: 1 // 0)
+        patch.setattr(run_module, "apply_decision", lambda *_: 1 // 0)
         migrate(any_library, plain)
     after = everything(any_library)
     assert {name for name in before if before[name] != after[name]} == {"staged_face", "pack_migration"}
