@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from app.routes.api import batches, bodies, exports, jobs, people, queues, review, uploads, videos
+from app.routes.api import (
+    batches,
+    bodies,
+    edits,
+    exports,
+    history,
+    jobs,
+    people,
+    queues,
+    relations,
+    review,
+    uploads,
+    videos,
+)
 from app.routes.idempotency import install_idempotency
 
 __all__ = ["bodies", "make_api"]
@@ -14,6 +27,6 @@ def make_api() -> Blueprint:
     """The blueprint with all addresses."""
     api = Blueprint("api", __name__, url_prefix="/api")
     install_idempotency(api)
-    for part in (videos, uploads, people, jobs, batches, queues, exports, review):
+    for part in (videos, uploads, people, edits, history, jobs, batches, queues, exports, review, relations):
         part.register(api)
     return api
