@@ -63,7 +63,8 @@ def _measure_apart(film: Film, models: Path) -> Peak:
     return Peak(**json.loads(done.stdout))
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
+    """Peak resident memory of this process in MiB."""
     # on Linux getrusage begins with the peak of the process that started this one
     status = Path("/proc/self/status")
     if status.is_file():
@@ -80,14 +81,14 @@ def main() -> None:
     parser.add_argument("interval", type=float)
     parser.add_argument("models", type=Path)
     wanted = parser.parse_args()
-    start, began = _peak_mib(), time.perf_counter()
+    start, began = peak_mib(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         context = new_context(Path(folder), wanted.models)
         film, looked = Film(wanted.path.name, wanted.path, wanted.interval), []
-        job = get_job(context, ingest_film(context, film, on_looked=lambda: looked.append(_peak_mib())))
+        job = get_job(context, ingest_film(context, film, on_looked=lambda: looked.append(peak_mib())))
         context.database.dispose()
     seconds = time.perf_counter() - began
-    print(json.dumps(asdict(Peak(start, looked[0], _peak_mib(), int(job.done), job.faces_found, seconds))))
+    print(json.dumps(asdict(Peak(start, looked[0], peak_mib(), int(job.done), job.faces_found, seconds))))
 
 
 if __name__ == "__main__":

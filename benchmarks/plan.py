@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from benchmarks import engines, frames
+from benchmarks.clustering_scale import Sizes
 
 # In the order in which they are measured.
 PARTS = (
@@ -18,6 +19,7 @@ PARTS = (
     "sizes",
     "sampling",
     "segments",
+    "clustering",
     "memory",
     "images",
 )
@@ -49,6 +51,7 @@ class Plan:
         intervals: Seconds between samples in the comparison of ways of sampling.
         known_repeats: How often its film of known appearances repeats.
         long_seconds: Length of the film that several workers share.
+        groupings: How many faces are grouped, for each way of grouping.
         image_packs: Packs whose memory is measured over many pictures.
         images: Number of these pictures, in thousands.
     """
@@ -74,6 +77,7 @@ class Plan:
     intervals: tuple[float, ...]
     known_repeats: int
     long_seconds: int
+    groupings: Sizes
     image_packs: tuple[str, ...]
     images: int
 
@@ -109,6 +113,7 @@ FULL = Plan(
     intervals=(0.5, 1.0, 2.0),
     known_repeats=6,
     long_seconds=1800,
+    groupings=Sizes(ours=(10_000, 100_000, 1_000_000), peers=(10_000, 20_000), exact=100_000, adding=1_000_000),
     image_packs=("bundled", "yunet-mobilefacenet"),
     images=20_000,
 )
@@ -134,6 +139,7 @@ QUICK = Plan(
     intervals=(2.0,),
     known_repeats=1,
     long_seconds=48,
+    groupings=Sizes(ours=(2_000,), peers=(1_000,), exact=2_000, adding=2_000),
     image_packs=("bundled",),
     images=2_000,
 )

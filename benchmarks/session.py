@@ -12,6 +12,8 @@ from benchmarks import (
     against,
     against_deepface,
     chart,
+    clustering_scale,
+    clustering_scale_report,
     films,
     memory,
     memory_images,
@@ -69,6 +71,7 @@ class Session:
         self._speed = Speed()
         self._sampled: list[sampling.Sampled] = []
         self._shared: list[segments.Shared] = []
+        self._grouped: list[clustering_scale.Grouped] = []
         self._python: Path | PeerError | None = None
 
     def measure(self, part: str) -> None:
@@ -88,6 +91,7 @@ class Session:
         """What was promised, and whether it holds."""
         broken = [Verdict(None, f"{part}: it broke") for part in self.broken]
         shared = [segments.verdict(self._shared)] if self._shared else []
+        shared += clustering_scale_report.verdicts(self._grouped)
         return [*speed_report.verdicts(self._speed), *report.verdicts(self._films, self._peaks), *shared, *broken]
 
     def sections(self, charts: Mapping[str, str] | None = None) -> list[str]:
@@ -100,6 +104,7 @@ class Session:
         parts = speed_report.sections(self._speed, charts.get("packs"))
         parts += [sampling_report.section(self._sampled)] if self._sampled else []
         parts += [segments.section(self._shared, self._plan.long_seconds)] if self._shared else []
+        parts += [clustering_scale_report.section(self._grouped)] if self._grouped else []
         parts += report.time_sections(self._films, charts.get("pipeline")) if self._films else []
         return parts + (report.memory_sections(self._peaks) if self._peaks else [])
 
@@ -170,6 +175,9 @@ class Session:
         for interval in self._plan.intervals:
             runs = self._plan.repetitions
             self._sampled += sampling.measure(engine, film, truth, clips, interval, runs, self._say)
+
+    def _measure_clustering(self) -> None:
+        self._grouped = clustering_scale.measure(self._plan.groupings, self._work / "faces", self._say)
 
     def _measure_segments(self) -> None:
         self._weights.engine("bundled")  # builds the networks
