@@ -7,12 +7,12 @@ anything else happens, so that the result does not depend on the order in which 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from app.clustering.agglomerative import average_linkage
+from app.clustering.communities import joined, leiden, sums
 from app.clustering.constraints import (
     ContradictionError,
     Pairs,
@@ -21,13 +21,102 @@ from app.clustering.constraints import (
     first_seen,
     must_link_groups,
 )
+from app.clustering.contradictions import consistent
 from app.clustering.density import dbscan
+from app.clustering.hard_rules import join_must_links, take_apart
+from app.clustering.hierarchy import hdbscan
 from app.clustering.neighbours import NeighbourGraph, build_graph
 from app.domain import FloatArray, IntArray
 
-Algorithm = Literal["agglomerative", "dbscan"]
+Algorithm = Literal["agglomerative", "dbscan", "hdbscan", "graph"]
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+
+# Of the distance at which average linkage stops. Single links, by which DBSCAN joins, are shorter than mean distances.
+_SHARES: dict[Algorithm, float] = {"agglomerative": 1.0, "dbscan": 0.85, "hdbscan": 0.9, "graph": 1.0}
+# Communities look a little farther than the threshold, for edges that weigh little: they only count together.
+_REACH = 1.02
+# Weight that all pairs of a community must have on average, as a share of the threshold, in a library of a thousand
+# nodes. It grows with the number of strangers: the most alike of a million are more alike than those of a thousand.
+_RESOLUTION = 0.013
+_RESOLUTION_GROWTH = 0.25
+# Of the threshold: pieces of one person are as near to each other as their faces are on average.
+_PIECES = 0.85
+# A node is as dense as its distance to this neighbour, so one false face between two people is no bridge.
+_HDBSCAN_NEIGHBOUR = 3
+# No edge has weight 0, at whatever distance it is.
+_LEAST_WEIGHT = 1e-6
 
 ORDER_COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """What came out where rules may contradict each other.
+
+    Attributes:
+        labels: ``int64`` (n,) as :func:`group` gives them.
+        gave_way: ``int64`` (m, 2) must-link pairs that do not hold, because a cannot-link does; lower node first.
+    """
+
+    labels: IntArray
+    gave_way: IntArray
+
+
+def threshold_share(algorithm: Algorithm) -> float:
+    """What the distance of a pack, which is that of average linkage, is to be multiplied by for an algorithm."""
+    return _SHARES[algorithm]
+
+
+def group_in_spite_of_contradictions(
+    embeddings: FloatArray,
+    *,
+    algorithm: Algorithm = "agglomerative",
+    threshold: float,
+    cannot_link: Pairs = (),
+    must_link: Pairs = (),
+    weights: FloatArray | None = None,
+    neighbours: int = 64,
+    min_samples: int = 1,
+) -> Grouping:
+    """Does what :func:`group` does, but lets cannot-link rules win where must-link rules contradict them.
+
+    As few must-links as are needed give way, later ones first, so callers put the most important ones first.
+
+    Args:
+        embeddings: See :func:`group`.
+        algorithm: See there.
+        threshold: See there.
+        cannot_link: Pairs of nodes that never come into one group.
+        must_link: Pairs of nodes that come into one group unless that would join a pair of ``cannot_link``.
+        weights: See there.
+        neighbours: See there.
+        min_samples: See there.
+
+    Returns:
+        The groups, and the rules that gave way.
+
+    Raises:
+        ValueError: If arrays do not fit together, weights are not positive or the algorithm is unknown.
+    """
+    count = len(embeddings)
+    listed = must_link if isinstance(must_link, np.ndarray) else list(must_link)
+    as_pairs(listed, count)  # it refuses what is no rule; the order of the rules is kept here
+    wanted = np.sort(np.asarray(listed, dtype=np.int64).reshape(-1, 2), axis=1)
+    apart = as_pairs(cannot_link, count)
+    _, places = consistent(count, wanted, apart)
+    holds = np.ones(len(wanted), dtype=bool)
+    holds[places] = False
+    labels = group(
+        embeddings,
+        algorithm=algorithm,
+        threshold=threshold,
+        cannot_link=apart,
+        must_link=wanted[holds],
+        weights=weights,
+        neighbours=neighbours,
+        min_samples=min_samples,
+    )
+    return Grouping(labels, np.unique(wanted[places], axis=0))
 
 
 def group(
@@ -43,18 +132,22 @@ def group(
 ) -> IntArray:
     """Groups nodes into people.
 
-    ``agglomerative`` is own average linkage (see :mod:`app.clustering.agglomerative` for why it is not
-    scikit-learn's). ``dbscan`` is DBSCAN on the sparse graph; a cluster of it that breaks a cannot-link
-    rule is taken apart by average linkage within it.
+    * ``agglomerative``: average linkage, see :mod:`app.clustering.agglomerative`.
+    * ``dbscan``: DBSCAN on the sparse graph, see :mod:`app.clustering.density`.
+    * ``hdbscan``: HDBSCAN on the sparse graph, see :mod:`app.clustering.hierarchy`.
+    * ``graph``: communities by the Leiden method, see :mod:`app.clustering.communities`.
+
+    A cluster of the last three that breaks a cannot-link rule is taken apart by average linkage within it.
 
     Args:
         embeddings: ``float32`` or ``float16`` (n, d), rows of unit length, or shorter for means (see
             :mod:`app.clustering.means`). ``float16`` takes half the memory and is exact to about 0.0002.
         algorithm: Which way to group.
         threshold: Cosine distance, 0..2. For ``agglomerative`` the largest mean distance between two groups that are
-            merged; for ``dbscan`` the radius of a neighbourhood.
+            merged; for ``graph`` about the same; for the others the largest distance of neighbours. The distance of a
+            pack times :func:`threshold_share` suits all of them.
         cannot_link: Pairs of nodes that never come into one group.
-        must_link: Pairs of nodes that always come into one group, in either algorithm.
+        must_link: Pairs of nodes that always come into one group.
         weights: ``float32`` (n,), positive: how much each node counts in the mean of its group.
         neighbours: Neighbours per node in the graph.
         min_samples: For ``dbscan``, how many nodes within the radius (itself included) make a core. With 1 nothing
@@ -67,25 +160,24 @@ def group(
         ContradictionError: If must-link rules join a pair that cannot be linked.
         ValueError: If arrays do not fit together, weights are not positive or the algorithm is unknown.
     """
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"unknown algorithm {algorithm!r}")
     vectors, mass = _checked(embeddings, weights)
     count = len(vectors)
     order = _content_order(vectors, mass)
     place = np.empty(count, dtype=np.int64)
     place[order] = np.arange(count)
     apart = as_pairs(place[as_pairs(cannot_link, count)], count)
-    start = must_link_groups(count, as_pairs(place[as_pairs(must_link, count)], count))
-    broken = find_contradictions(start, apart)
+    ties = must_link_groups(count, as_pairs(place[as_pairs(must_link, count)], count))
+    broken = find_contradictions(ties, apart)
     if broken:
         raise ContradictionError([(int(order[a]), int(order[b])) for a, b in broken])
-    graph = build_graph(vectors[order], radius=threshold, k=neighbours)
-    task = _Task(vectors[order], mass[order], threshold, apart, start, graph)
-    if algorithm == "agglomerative":
-        labels = task.average_linkage()
-    elif algorithm == "dbscan":
-        labels = task.dbscan(min_samples)
-    else:
-        raise ValueError(f"unknown algorithm {algorithm!r}")
-    return first_seen(labels[place])
+    if not count:
+        return np.empty(0, dtype=np.int64)
+    radius = threshold * _REACH if algorithm == "graph" else threshold
+    graph = build_graph(vectors[order], radius=radius, k=neighbours)
+    task = _Task(vectors[order], mass[order], threshold, apart, ties, graph)
+    return first_seen(task.labels(algorithm, min_samples)[place])
 
 
 @dataclass(frozen=True)
@@ -96,47 +188,76 @@ class _Task:
     mass: FloatArray
     threshold: float
     apart: IntArray
-    start: IntArray
+    ties: IntArray
     graph: NeighbourGraph
 
-    def average_linkage(self) -> IntArray:
-        return average_linkage(
+    def labels(self, algorithm: Algorithm, min_samples: int) -> IntArray:
+        if algorithm == "agglomerative":
+            return average_linkage(
+                self.vectors,
+                self.mass,
+                self.graph,
+                threshold=self.threshold,
+                cannot_link=self.apart,
+                start=self.ties,
+            )
+        if algorithm == "dbscan":
+            found = dbscan(self.graph.distances, min_samples=min_samples)
+        elif algorithm == "hdbscan":
+            distances = self.graph.distances
+            found = _each_alone(hdbscan(distances, radius=self.threshold, min_samples=_HDBSCAN_NEIGHBOUR))
+        else:
+            found = self._communities()
+        labels = take_apart(
+            join_must_links(found, self.ties),
             self.vectors,
             self.mass,
             self.graph,
             threshold=self.threshold,
+            ties=self.ties,
             cannot_link=self.apart,
-            start=self.start,
+        )
+        return self._made_whole(labels) if algorithm == "graph" and not self.graph.complete else labels
+
+    def _made_whole(self, communities: IntArray) -> IntArray:
+        """Joins pieces of people who are larger than the lists of neighbours: most of the edges that they should have
+        are missing, so they are worth less to the graph than they are.
+        """
+        threshold = self.threshold * _PIECES
+        start = first_seen(communities)
+        return average_linkage(
+            self.vectors, self.mass, self.graph, threshold=threshold, cannot_link=self.apart, start=start
         )
 
-    def dbscan(self, min_samples: int) -> IntArray:
-        """Runs DBSCAN, then puts the hard rules through."""
-        if not len(self.vectors):
-            return np.empty(0, dtype=np.int64)
-        found = dbscan(self.graph.distances, min_samples=min_samples)
-        labels = _join_must_links(found, self.start)
-        broken = np.unique([labels[a] for a, _ in find_contradictions(labels, self.apart)])
-        return self._take_apart(labels, np.flatnonzero(np.isin(labels, broken))) if len(broken) else labels
-
-    def _take_apart(self, labels: IntArray, members: IntArray) -> IntArray:
-        """Regroups the given nodes by average linkage, each of their clusters for itself."""
-        inside = self.graph.distances[members][:, members].tocoo()
-        same = labels[members[inside.row]] == labels[members[inside.col]]
-        matrix = csr_matrix((inside.data[same], (inside.row[same], inside.col[same])), shape=inside.shape)
-        number = np.full(len(labels), -1, dtype=np.int64)
-        number[members] = np.arange(len(members))
-        rules = number[self.apart]
-        parts = average_linkage(
-            self.vectors[members],
-            self.mass[members],
-            NeighbourGraph(matrix, complete=True),  # as far as it goes: a search by means would cross to other clusters
-            threshold=self.threshold,
-            cannot_link=rules[(rules >= 0).all(axis=1)],
-            start=first_seen(self.start[members]),
+    def _communities(self) -> IntArray:
+        """Communities of must-link groups; an edge weighs more the shorter it is, and as many faces as its ends have."""
+        distances, radius = self.graph.distances, self.threshold * _REACH
+        rows = np.repeat(np.arange(len(self.mass)), np.diff(distances.indptr))
+        mass = self.mass.astype(np.float64)
+        near = np.maximum(radius - distances.data.astype(np.float64), _LEAST_WEIGHT * radius)
+        weights = distances.astype(np.float64)
+        weights.data = near * mass[rows] * mass[distances.indices]
+        found = leiden(
+            joined(weights, self.ties),
+            sums(self.ties, mass),
+            resolution=self.threshold * _resolution(len(self.mass)),
         )
-        result = labels.copy()
-        result[members] = labels.max() + 1 + parts
-        return result
+        labels: IntArray = found[self.ties]
+        return labels
+
+
+def _resolution(count: int) -> float:
+    """Share of the threshold that edges must weigh on average within a community, in a library of ``count`` nodes."""
+    growth: float = (count / 1000.0) ** _RESOLUTION_GROWTH
+    return _RESOLUTION * growth
+
+
+def _each_alone(labels: IntArray) -> IntArray:
+    """Makes a group of each node that is noise."""
+    alone = labels < 0
+    result = labels.copy()
+    result[alone] = labels.max(initial=-1) + 1 + np.arange(np.count_nonzero(alone))
+    return result
 
 
 def _checked(embeddings: FloatArray, weights: FloatArray | None) -> tuple[FloatArray, FloatArray]:
@@ -155,16 +276,3 @@ def _checked(embeddings: FloatArray, weights: FloatArray | None) -> tuple[FloatA
 def _content_order(vectors: FloatArray, mass: FloatArray) -> IntArray:
     """Order of nodes by their content; only nodes that are equal in it keep the order in which they came."""
     return np.lexsort((mass, *vectors.T[:ORDER_COLUMNS][::-1]))
-
-
-def _join_must_links(labels: IntArray, start: IntArray) -> IntArray:
-    """Makes one cluster of all clusters that a must-link group touches; noise in such a group joins it."""
-    if start.max() + 1 == len(start):
-        return labels
-    alone = labels.max(initial=-1) + 1 + np.arange(len(labels))
-    tied = np.bincount(start)[start] > 1
-    filled = np.where((labels == -1) & tied, alone, labels)
-    first = np.unique(start, return_index=True)[1][start]
-    pairs = np.column_stack([filled, filled[first]])[filled >= 0]
-    joined = must_link_groups(int(filled.max(initial=-1)) + 1, pairs)
-    return np.where(filled >= 0, joined[filled], -1)

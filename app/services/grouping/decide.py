@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.clustering.algorithms import group
+from app.clustering.algorithms import group, threshold_share
 from app.clustering.known import Nodes, Rules
 from app.clustering.means import plain_means
 from app.clustering.regroup import regroup
@@ -16,9 +16,6 @@ from app.domain import FloatArray, IntArray
 from app.storage.rules import HouseRules
 from app.storage.tracks import TrackNodes
 from app.vision import Pack
-
-# DBSCAN joins by single links, which are shorter than the mean distance at which average linkage stops
-DBSCAN_SHARE = 0.85
 
 # A track that is too poor to decide who is who joins a person only when it is clearly theirs
 POOR_SHARE = 0.8
@@ -131,7 +128,7 @@ def _places(ids: IntArray, pairs: IntArray) -> IntArray:
 def threshold_of(settings: Settings, pack: Pack) -> float:
     """Where grouping stops: the pack's own distance, or the one that the set similarity stands for."""
     wanted = settings.clustering_similarity_threshold
-    share = DBSCAN_SHARE if settings.clustering_algorithm == "dbscan" else 1.0
+    share = threshold_share(settings.clustering_algorithm)
     if wanted is not None:
         share *= pack.grouping_distance_at(wanted) / pack.grouping_distance
     return pack.face_grouping_distance * share

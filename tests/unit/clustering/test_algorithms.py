@@ -1,4 +1,4 @@
-"""Both algorithms against scikit-learn's dense ones, and the hard rules against attempts to break them."""
+"""The algorithms against scikit-learn's dense ones, and the hard rules against attempts to break them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import DBSCAN, AgglomerativeClustering
 
-from app.clustering import ContradictionError, bcubed, group
-from app.clustering.algorithms import Algorithm
+from app.clustering import ContradictionError, attach, bcubed, group
+from app.clustering.algorithms import ALGORITHMS, Algorithm, group_in_spite_of_contradictions, threshold_share
 from tests.unit.clustering.people import make_people, same_partition, unit
-
-ALGORITHMS: list[Algorithm] = ["agglomerative", "dbscan"]
+from tools.face_models import DLIB, MOBILEFACENET, FaceModel
+from tools.synthetic import make_library
 
 
 def dense_distances(vectors: np.ndarray) -> np.ndarray:
@@ -170,9 +170,10 @@ def libraries(draw: st.DrawFn) -> tuple[np.ndarray, list[tuple[int, int]], list[
     return vectors, draw(st.lists(pair, max_size=40)), draw(st.lists(pair, max_size=6))
 
 
-@settings(max_examples=150, deadline=None)
-@given(libraries(), st.sampled_from(ALGORITHMS), st.sampled_from([1, 3]), st.sampled_from([2, 64]))
-def test_hard_rules_hold_always(library: tuple, algorithm: Algorithm, min_samples: int, neighbours: int) -> None:
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@settings(max_examples=60, deadline=None)
+@given(library=libraries(), min_samples=st.sampled_from([1, 3]), neighbours=st.sampled_from([2, 64]))
+def test_hard_rules_hold_always(algorithm: Algorithm, library: tuple, min_samples: int, neighbours: int) -> None:
     vectors, cannot_link, must_link = library
     try:
         labels = group(
@@ -190,3 +191,68 @@ def test_hard_rules_hold_always(library: tuple, algorithm: Algorithm, min_sample
         return
     assert all(labels[a] == labels[b] >= 0 for a, b in must_link)
     assert all(labels[a] != labels[b] or labels[a] == -1 for a, b in cannot_link)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@settings(max_examples=40, deadline=None)
+@given(library=libraries(), neighbours=st.sampled_from([2, 64]))
+def test_cannot_links_win_and_what_gave_way_is_told(algorithm: Algorithm, library: tuple, neighbours: int) -> None:
+    vectors, cannot_link, must_link = library
+    found = group_in_spite_of_contradictions(
+        vectors,
+        algorithm=algorithm,
+        threshold=0.4,
+        cannot_link=cannot_link,
+        must_link=must_link,
+        neighbours=neighbours,
+    )
+    gave_way = {frozenset(pair) for pair in found.gave_way.tolist()}
+    assert all(found.labels[a] != found.labels[b] for a, b in cannot_link)
+    assert all(found.labels[a] == found.labels[b] for a, b in must_link if frozenset((a, b)) not in gave_way)
+    try:
+        group(vectors, threshold=0.4, cannot_link=cannot_link, must_link=must_link)
+    except ContradictionError:
+        assert gave_way and gave_way <= {frozenset(pair) for pair in must_link}
+    else:
+        assert not gave_way
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_of_contradicting_must_links_the_later_ones_give_way(algorithm: Algorithm) -> None:
+    rules = {"must_link": [(7, 2), (5, 2), (0, 1)], "cannot_link": [(5, 7)]}
+    found = group_in_spite_of_contradictions(np.eye(10, dtype=np.float32), algorithm=algorithm, threshold=0.3, **rules)
+    assert found.gave_way.tolist() == [[2, 5]]
+    assert found.labels[7] == found.labels[2] != found.labels[5] and found.labels[0] == found.labels[1]
+
+
+def test_wrong_rules_are_refused_in_spite_of_contradictions_too() -> None:
+    with pytest.raises(ValueError, match="does not exist"):
+        group_in_spite_of_contradictions(np.eye(3, dtype=np.float32), threshold=0.3, must_link=[(0, 3)])
+
+
+@pytest.mark.parametrize("model", [DLIB, MOBILEFACENET], ids=lambda model: model.name)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_made_up_people_are_told_apart(algorithm: Algorithm, model: FaceModel) -> None:
+    library = make_library(1500, dimension=128, model=model, seed=2, noise=0.0)
+    threshold = model.grouping_distance * threshold_share(algorithm)
+    labels = group(library.embeddings(), algorithm=algorithm, threshold=threshold, cannot_link=library.cannot_link())
+    score = bcubed(library.truth.tolist(), labels.tolist())
+    assert score.precision > 0.98
+    assert score.f > 0.91
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_poor_faces_join_people_and_never_bridge_two(algorithm: Algorithm) -> None:
+    # two people, and a row of poor faces from one to the other, each near the next
+    angle = np.deg2rad([0, 2, 4, 80, 82, 84])
+    bridge = np.deg2rad([12, 24, 36, 48, 60, 72])
+    vectors = unit(np.column_stack([np.cos(both := np.concatenate([angle, bridge])), np.sin(both)]))
+    usable = np.arange(len(vectors)) < len(angle)
+    labels = np.full(len(vectors), -1)
+    labels[usable] = group(vectors[usable], algorithm=algorithm, threshold=0.05)
+    assert labels[usable].tolist() == [0, 0, 0, 1, 1, 1]
+    attached = attach(vectors, labels, threshold=0.05)
+    assert attached[usable].tolist() == [0, 0, 0, 1, 1, 1]
+    assert attached[~usable].tolist() == [0, -1, -1, -1, -1, 1]
+    # what they would do if they had a say
+    assert group(vectors, algorithm="dbscan", threshold=0.05).max() == 0
