@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from flask import url_for
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.domain import Sampling
 from app.services.ingest import Submission
@@ -74,24 +74,11 @@ class UrlsBody(LinkBody):
     urls: Annotated[list[str], BeforeValidator(_split_lines), Field(min_length=1, max_length=MAX_URLS)]
 
 
-class PersonBody(RequestBody):
-    """``PATCH /api/people/<id>``; an empty name takes the name away."""
-
-    name: Annotated[str, StringConstraints(max_length=200)] | None
-
-
 class PageQuery(BaseModel):
     """Which part of a list is wanted."""
 
     page: int = Field(default=1, ge=1, le=1_000_000)
     per_page: int = Field(default=50, ge=1, le=500)
-
-
-class PeopleQuery(PageQuery):
-    """``GET /api/people``."""
-
-    order: Literal["seen", "newest", "name"] = "seen"
-    only: Literal["all", "named", "unnamed"] = "all"
 
 
 class ClustersQuery(PageQuery):
@@ -343,7 +330,7 @@ class FaceOut(BaseModel):
 
 
 class PersonOut(BaseModel):
-    """A person."""
+    """A person; ``revision`` is their ETag without its quotation marks."""
 
     person_id: int
     name: str | None
@@ -353,6 +340,14 @@ class PersonOut(BaseModel):
     seconds: float
     cover_url: str | None
     page_url: str
+    aliases: list[str]
+    birth_date: str | None
+    favourite: bool
+    hidden: bool
+    ignored: bool
+    cover_face_id: int | None
+    cover_chosen: bool
+    revision: int
 
     @classmethod
     def of(cls, person: PersonRow) -> PersonOut:
@@ -366,6 +361,14 @@ class PersonOut(BaseModel):
             seconds=person.seconds,
             cover_url=media_url(person.cover_key),
             page_url=url_for("pages.person", person_id=person.id),
+            aliases=list(person.aliases),
+            birth_date=person.birth_date,
+            favourite=person.favourite,
+            hidden=person.hidden,
+            ignored=person.ignored,
+            cover_face_id=person.cover_face_id,
+            cover_chosen=person.cover_chosen,
+            revision=person.revision,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
@@ -12,6 +13,7 @@ from app.models import Face, Person, Track, utc_now
 from app.storage.rows import batches, run, serialize_findings
 
 MAX_NAME = 200
+MAX_FOUND = 10_000  # people of one search
 
 _IS_TOLD_OF = or_(
     Person.name.is_not(None),
@@ -70,6 +72,34 @@ def of_name(session: Session, name: str, *, but: int | None = None) -> list[int]
         for person_id, names in names_of_all(session)
         if person_id != but and any(one.casefold() == wanted for one in names)
     ]
+
+
+def matching(session: Session, text: str) -> list[int]:
+    """People by name: all words occur in one of their names, whatever case and accents; or by their number.
+
+    Args:
+        session: A session.
+        text: Words, or ``12`` or ``Person 12``.
+
+    Returns:
+        Their ids, at most :data:`MAX_FOUND`.
+    """
+    words = _folded(text).split()
+    found = [
+        person_id
+        for person_id, names in names_of_all(session)
+        if any(all(word in name for word in words) for name in map(_folded, names))
+    ]
+    digits = words[-1] if words and words[:-1] in ([], ["person"]) else ""
+    if digits.isascii() and digits.isdigit() and len(digits) < 10:
+        found = list(dict.fromkeys([int(digits), *found]))
+    return found[:MAX_FOUND]
+
+
+def _folded(text: str) -> str:
+    """Without case and accents: ``José`` is found by ``jose``."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in plain if not unicodedata.combining(char))
 
 
 def names_of_all(session: Session) -> list[tuple[int, list[str]]]:

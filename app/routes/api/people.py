@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
-from app.routes.api.bodies import read_body, read_query
+from app.routes.api.bodies import read_query
 from app.routes.current import current_context
-from app.routes.schemas import (
-    ClustersQuery,
-    FaceOut,
-    PageQuery,
-    PeopleQuery,
-    PersonBody,
-    PersonOut,
-    VideoOut,
-    intervals_out,
-)
+from app.routes.etags import tagged
+from app.routes.people_schemas import PeopleQuery, person_out
+from app.routes.schemas import ClustersQuery, FaceOut, PageQuery, PersonOut, VideoOut, intervals_out
 from app.services.grouping import request_clustering
 from app.services.library import clusters_view, list_people, person_detail
-from app.services.people import rename_person
 from app.storage.views.shapes import Page
+
+# what a cluster is; people have more
+CLUSTER_FIELDS = {"person_id", "name", "label", "face_count", "video_count", "seconds", "cover_url", "page_url"}
 
 
 def register(api: Blueprint) -> None:
     """Adds the addresses."""
     api.add_url_rule("/people", view_func=people, methods=["GET"])
     api.add_url_rule("/people/<id:person_id>", view_func=person, methods=["GET"])
-    api.add_url_rule("/people/<id:person_id>", "rename", view_func=rename, methods=["PATCH"])
     api.add_url_rule("/clusters", view_func=clusters, methods=["GET"])
     api.add_url_rule("/cluster_faces", view_func=cluster_faces, methods=["POST"])
 
@@ -35,7 +29,7 @@ def people() -> Response:
     """One page of people."""
     query = read_query(request, PeopleQuery)
     page = Page(query.page, query.per_page)
-    found = list_people(current_context(), page, order=query.order, only=query.only)
+    found = list_people(current_context(), page, order=query.order, only=query.only, text=query.q)
     return jsonify(
         people=[PersonOut.of(row).model_dump(mode="json") for row in found.people],
         total=found.total,
@@ -59,20 +53,13 @@ def person(person_id: int) -> Response:
         }
         for item in found.appearances
     ]
-    return jsonify(
-        person=PersonOut.of(found.person).model_dump(mode="json"),
+    response = jsonify(
+        person=person_out(found.person),
         appearances=appearances,
         page=found.page,
         pages=found.pages,
     )
-
-
-def rename(person_id: int) -> Response:
-    """Names a person."""
-    body = read_body(request, PersonBody)
-    rename_person(current_context(), person_id, body.name)
-    found = person_detail(current_context(), person_id, Page(1, 1))
-    return jsonify(person=PersonOut.of(found.person).model_dump(mode="json"))
+    return tagged(response, found.person.revision)
 
 
 def clusters() -> Response:
@@ -82,7 +69,7 @@ def clusters() -> Response:
     items = [
         {
             "cluster_id": cluster.person.id,
-            **PersonOut.of(cluster.person).model_dump(mode="json"),
+            **PersonOut.of(cluster.person).model_dump(mode="json", include=CLUSTER_FIELDS),
             "faces": [FaceOut.of(face).model_dump(mode="json") for face in cluster.faces],
         }
         for cluster in found.clusters

@@ -27,6 +27,7 @@ from app.services.library.people import (
     clusters_view,
     list_people,
     person_detail,
+    person_row,
 )
 from app.services.library.pictures import PictureList, list_pictures
 from app.services.library.timeline import Interval
@@ -79,6 +80,7 @@ __all__ = [
     "list_videos",
     "page_state",
     "person_detail",
+    "person_row",
     "queues",
     "video_detail",
     "video_faces",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.errors import NotFoundError
 from app.services.context import Context
 from app.services.library.timeline import Interval, best_moments, in_pictures, on_screen, total_seconds
+from app.storage import people as people_rows
 from app.storage.views import faces as face_views
 from app.storage.views import people as people_views
 from app.storage.views import videos as video_views
@@ -103,13 +104,37 @@ class ClusterList:
     pages: int
 
 
-def list_people(context: Context, page: Page, *, order: PeopleOrder = "seen", only: PeopleFilter = "all") -> PeopleList:
-    """One page of people."""
+def list_people(
+    context: Context, page: Page, *, order: PeopleOrder = "seen", only: PeopleFilter = "all", text: str | None = None
+) -> PeopleList:
+    """One page of people.
+
+    Args:
+        context: The context.
+        page: Which page.
+        order: In which order.
+        only: Which of them; hidden and ignored people only where they are asked for.
+        text: Only those with these words in a name.
+    """
     interval = context.settings.frame_extraction_interval
     with context.database.session() as session:
-        total = people_views.count_people(session, only)
-        people = people_views.list_people(session, page, default_interval=interval, order=order, only=only)
+        among = people_rows.matching(session, text) if text and text.strip() else None
+        total = people_views.count_people(session, only, among)
+        people = people_views.list_people(session, page, default_interval=interval, order=order, only=only, among=among)
     return PeopleList(people, total, page.number, max(1, -(-total // page.size)))
+
+
+def person_row(context: Context, person_id: int) -> PersonRow:
+    """One person with their counts.
+
+    Raises:
+        NotFoundError: There is no such person.
+    """
+    with context.database.session() as session:
+        found = people_views.person(session, person_id, default_interval=context.settings.frame_extraction_interval)
+    if found is None:
+        raise NotFoundError("There is no such person. A new grouping may have joined them with another one.")
+    return found
 
 
 def person_detail(context: Context, person_id: int, page: Page) -> PersonDetail:

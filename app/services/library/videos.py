@@ -150,6 +150,7 @@ def video_detail(context: Context, video_id: int) -> VideoDetail:
         tracks = face_views.tracks_of_video(session, video_id)
         ids = sorted({track.person_id for track in tracks if track.person_id is not None})
         people = people_views.people_by_id(session, ids, default_interval=default)
+        people = {person_id: person for person_id, person in people.items() if person.is_listed}
         running = video.job is not None and not video.job.state.is_final
         fresh = face_views.unlinked_faces(session, video_id, FRESH_SHOWN) if running else []
         sources = sources_of_video(session, video_id)

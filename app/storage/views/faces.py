@@ -38,14 +38,18 @@ def videos_of_person(session: Session, person_id: int, page: Page) -> list[int]:
 
 def faces_of_video(session: Session, video_id: int, *, limit: int, offset: int = 0) -> list[FaceRow]:
     """Faces of a video by time."""
-    statement = select(Face).where(Face.video_id == video_id, IS_SHOWN).order_by(Face.timestamp, Face.ordinal)
+    statement = (
+        select(Face).where(Face.video_id == video_id, IS_SHOWN, ~Face.dismissed).order_by(Face.timestamp, Face.ordinal)
+    )
     return _faces(session, statement.limit(limit).offset(offset))
 
 
 def unlinked_faces(session: Session, video_id: int, limit: int) -> list[FaceRow]:
     """The newest faces of a video that belong to no track yet: what a running job has just found."""
     statement = (
-        select(Face).where(Face.video_id == video_id, Face.track_id.is_(None), IS_SHOWN).order_by(Face.id.desc())
+        select(Face)
+        .where(Face.video_id == video_id, Face.track_id.is_(None), IS_SHOWN, ~Face.dismissed)
+        .order_by(Face.id.desc())
     )
     return _faces(session, statement.limit(limit))
 
@@ -70,7 +74,7 @@ def faces_of_people(session: Session, person_ids: Sequence[int], per_person: int
 
 def count_unassigned(session: Session) -> int:
     """Faces that belong to no person."""
-    return session.scalar(select(func.count(Face.id)).where(Face.person_id.is_(None))) or 0
+    return session.scalar(select(func.count(Face.id)).where(Face.person_id.is_(None), ~Face.dismissed)) or 0
 
 
 def _select_tracks() -> Select[*tuple[Any, ...]]:

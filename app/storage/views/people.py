@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from app.domain import MediaKind
@@ -13,7 +13,18 @@ from app.models import Face, Person, Track, Video
 from app.storage.views.shapes import Page, PersonRow
 
 PeopleOrder = Literal["seen", "newest", "name"]
-PeopleFilter = Literal["all", "named", "unnamed"]
+PeopleFilter = Literal["all", "named", "unnamed", "favourites", "hidden", "ignored"]
+
+IS_LISTED: ColumnElement[bool] = and_(~Person.hidden, ~Person.ignored)
+"""Who is in lists where nobody asks for hidden or ignored people."""
+_FILTERS: dict[PeopleFilter, ColumnElement[bool]] = {
+    "all": IS_LISTED,
+    "named": and_(IS_LISTED, Person.name.is_not(None)),
+    "unnamed": and_(IS_LISTED, Person.name.is_(None)),
+    "favourites": and_(IS_LISTED, Person.favourite),
+    "hidden": and_(Person.hidden),
+    "ignored": and_(Person.ignored),
+}
 
 
 def screen_seconds(default_interval: float) -> ColumnElement[float]:
@@ -40,11 +51,21 @@ def list_people(
     default_interval: float,
     order: PeopleOrder = "seen",
     only: PeopleFilter = "all",
+    among: Sequence[int] | None = None,
 ) -> list[PersonRow]:
-    """One page of people with their counts, in one statement."""
-    statement = _select(default_interval)
-    if only != "all":
-        statement = statement.where(Person.name.is_not(None) if only == "named" else Person.name.is_(None))
+    """One page of people with their counts, in one statement.
+
+    Args:
+        session: A session.
+        page: Which page.
+        default_interval: Seconds, for videos whose first run is not finished.
+        order: In which order.
+        only: Which of them; hidden and ignored people only where they are asked for.
+        among: Only people with these ids.
+    """
+    statement = _select(default_interval).where(_FILTERS[only])
+    if among is not None:
+        statement = statement.where(Person.id.in_(among))
     orders: dict[str, list[ColumnElement[Any]]] = {
         "seen": [*(statement.selected_columns[name].desc() for name in ("seconds", "faces")), Person.id.asc()],
         "newest": [Person.id.desc()],
@@ -53,11 +74,11 @@ def list_people(
     return _rows(session, statement.order_by(*orders[order]).limit(page.size).offset(page.offset))
 
 
-def count_people(session: Session, only: PeopleFilter = "all") -> int:
+def count_people(session: Session, only: PeopleFilter = "all", among: Sequence[int] | None = None) -> int:
     """How many people pass the filter."""
-    statement = select(func.count(Person.id))
-    if only != "all":
-        statement = statement.where(Person.name.is_not(None) if only == "named" else Person.name.is_(None))
+    statement = select(func.count(Person.id)).where(_FILTERS[only])
+    if among is not None:
+        statement = statement.where(Person.id.in_(among))
     return session.scalar(statement) or 0
 
 
@@ -110,6 +131,15 @@ def _rows(session: Session, statement: Select[*tuple[Any, ...]]) -> list[PersonR
             seconds=float(seconds),
             created_at=found.created_at,
             updated_at=found.updated_at,
+            aliases=tuple(str(name) for name in found.aliases or ()),
+            notes=found.notes,
+            birth_date=found.birth_date,
+            hidden=found.hidden,
+            ignored=found.ignored,
+            favourite=found.favourite,
+            cover_face_id=found.cover_face_id,
+            cover_chosen=found.cover_chosen,
+            revision=found.revision,
         )
         for found, cover, faces, videos, seconds in session.execute(statement).all()
     ]

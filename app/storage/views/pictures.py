@@ -94,7 +94,7 @@ def _faces(session: Session, video_id: int, first: int, last: int) -> dict[int, 
     statement = (
         select(*columns)
         .outerjoin(Person, Person.id == Face.person_id)
-        .where(Face.video_id == video_id, Face.sample >= first, Face.sample <= last)
+        .where(Face.video_id == video_id, Face.sample >= first, Face.sample <= last, ~Face.dismissed)
     )
     found: dict[int, list[PictureFace]] = defaultdict(list)
     for sample, face_id, x1, y1, x2, y2, person_id, name, key in session.execute(statement).all():

@@ -261,6 +261,15 @@ class PersonRow:
         seconds: Time on screen.
         created_at: When the person was first found.
         updated_at: Last change.
+        aliases: Other names.
+        notes: Free text.
+        birth_date: ``1980-12-31``.
+        hidden: Left out of lists.
+        ignored: A stranger: never shown, never asked about.
+        favourite: Among the favourites.
+        cover_face_id: The face whose picture is shown.
+        cover_chosen: Whether a user chose it.
+        revision: How often the person was changed.
     """
 
     id: int
@@ -271,6 +280,20 @@ class PersonRow:
     seconds: float
     created_at: datetime
     updated_at: datetime
+    aliases: tuple[str, ...] = ()
+    notes: str | None = None
+    birth_date: str | None = None
+    hidden: bool = False
+    ignored: bool = False
+    favourite: bool = False
+    cover_face_id: int | None = None
+    cover_chosen: bool = False
+    revision: int = 1
+
+    @property
+    def is_listed(self) -> bool:
+        """False for people who are left out of lists."""
+        return not (self.hidden or self.ignored)
 
     @property
     def label(self) -> str:

@@ -13,6 +13,7 @@ from app.domain import MediaKind, Sampling, VideoOrigin
 from app.models import Face, Job, Person, Track, Video
 from app.storage.findings import IS_SHOWN
 from app.storage.views.jobs import ACTIVE, latest_jobs
+from app.storage.views.people import IS_LISTED
 from app.storage.views.shapes import Page, Totals, VideoRow
 
 COVERS_PER_CARD = 3
@@ -26,8 +27,8 @@ def totals(session: Session) -> Totals:
             select(func.coalesce(func.sum(Video.duration), 0.0)).scalar_subquery(),
             select(func.coalesce(func.sum(Video.size_bytes), 0)).scalar_subquery(),
             select(func.count(Face.id)).scalar_subquery(),
-            select(func.count(Person.id)).scalar_subquery(),
-            select(func.count(Person.name)).scalar_subquery(),
+            select(func.count(Person.id)).where(IS_LISTED).scalar_subquery(),
+            select(func.count(Person.name)).where(IS_LISTED).scalar_subquery(),
             select(func.count(Job.id)).where(Job.state.in_(ACTIVE)).scalar_subquery(),
         )
     ).one()
@@ -62,7 +63,9 @@ def _with_details(session: Session, rows: list[VideoRow]) -> list[VideoRow]:
     if not ids:
         return []
     counting = (
-        select(Face.video_id, func.count(Face.id)).where(Face.video_id.in_(ids), IS_SHOWN).group_by(Face.video_id)
+        select(Face.video_id, func.count(Face.id))
+        .where(Face.video_id.in_(ids), IS_SHOWN, ~Face.dismissed)
+        .group_by(Face.video_id)
     )
     faces: dict[int, int] = {row[0]: row[1] for row in session.execute(counting)}
     people = _covers(session, ids)
@@ -85,7 +88,7 @@ def _covers(session: Session, ids: Sequence[int]) -> dict[int, list[str | None]]
         select(Track.video_id, Track.person_id, Face.crop_key)
         .join(Person, Person.id == Track.person_id)
         .outerjoin(Face, Face.id == Person.cover_face_id)
-        .where(Track.video_id.in_(ids))
+        .where(Track.video_id.in_(ids), IS_LISTED)
         .group_by(Track.video_id, Track.person_id, Face.crop_key)
         .order_by(Track.video_id, func.sum(Track.face_count).desc(), Track.person_id)
     )
