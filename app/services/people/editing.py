@@ -114,10 +114,11 @@ def editing(context: Context, kind: str) -> Iterator[Edit]:
     with context.database.write() as session:
         edit = Edit(context, session, Journal(session, kind, ""))
         yield edit
-        _finish(edit)
+        finish(edit)
 
 
-def _finish(edit: Edit) -> None:
+def finish(edit: Edit) -> None:
+    """Ends an edit within its transaction: sweeps, chooses covers and files the event; see :func:`editing`."""
     journal, session = edit.journal, edit.session
     journal.summary = edit.result.summary
     journal.follow()

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.domain import Answer
 from app.errors import ConflictError, GoneError, NotFoundError
 from app.models import Person, PersonEvent, ReviewQuestion, Track
 from app.services.context import Context
-from app.services.review import joining
+from app.services.people.editing import Edit, counted, finish, label
+from app.services.people.joining import join_people
+from app.services.people.ruling import give_way, keep_people_apart, keep_tracks_from
 from app.services.review.asking import still_asked
-from app.storage import faces as face_rows
 from app.storage import people as people_rows
 from app.storage import questions as question_rows
 from app.storage.journal import Journal, undo
 from app.storage.rows import serialize_findings
+
+# Kinds of events, by answer and whether it is about two people; the same as those of the edits.
+KINDS = {
+    (Answer.SAME, True): "merge",
+    (Answer.SAME, False): "move",
+    (Answer.DIFFERENT, True): "different",
+    (Answer.DIFFERENT, False): "different",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +37,9 @@ class Effect:
         question_id: The question.
         answer: The answer, ``None`` where it was taken back.
         summary: A sentence for people, such as ``12 faces joined Ada.``
-        faces: How many faces changed hands.
+        faces: How many faces joined somebody.
         person_id: Who they are now, or ``None``.
-        event_id: What to undo, ``None`` where nothing was changed.
+        event_id: What to undo to have it as it was, ``None`` where nothing was changed.
     """
 
     question_id: int
@@ -55,17 +65,24 @@ def answer_question(context: Context, question_id: int, answer: Answer) -> Effec
     """
     with context.database.write() as session:
         serialize_findings(session)
-        question = question_rows.get(session, question_id)
-        if question is None:
-            raise NotFoundError("There is no such question.")
+        question = _question(session, question_id)
         if not question_rows.is_open(session, question):
             raise ConflictError("This question has been answered already. Undo the answer to be asked again.")
         if question.id not in still_asked(session, [question]):
             raise GoneError("This question is settled: one of the two is gone, or is known to be somebody else.")
-        effect = _apply(session, question, answer)
-        question = session.get_one(ReviewQuestion, question_id, populate_existing=True)
-        question_rows.close(session, question, answer, effect.event_id)
-        return effect
+        if answer is Answer.SKIP:
+            question_rows.close(session, question, answer, None)
+            return Effect(question_id, answer, "Skipped. It will not be asked again.")
+        edit = Edit(context, session, Journal(session, KINDS[answer, question.track_id is None], ""))
+        person = edit.person(question.person_id or 0)
+        if question.track_id is not None:
+            faces = _answer_about_track(edit, answer, person, edit.tracks([question.track_id])[0])
+        else:
+            faces = _answer_about_people(edit, answer, person, edit.person(question.other_person_id or 0))
+        finish(edit)
+        done = edit.result
+        question_rows.close(session, _question(session, question_id), answer, done.event_id)
+        return Effect(question_id, answer, done.notes[0], faces, done.person_id, done.event_id)
 
 
 def undo_answer(context: Context, question_id: int) -> Effect:
@@ -77,9 +94,7 @@ def undo_answer(context: Context, question_id: int) -> Effect:
     """
     with context.database.write() as session:
         serialize_findings(session)
-        question = question_rows.get(session, question_id)
-        if question is None:
-            raise NotFoundError("There is no such question.")
+        question = _question(session, question_id)
         if question_rows.is_open(session, question):
             raise ConflictError("This question is open: there is no answer to take back.")
         event = session.get(PersonEvent, question.event_id) if question.event_id is not None else None
@@ -87,62 +102,60 @@ def undo_answer(context: Context, question_id: int) -> Effect:
             question_rows.reopen(session, question)
             return Effect(question_id, None, "The question is open again.")
         done = undo(session, event)
-        moved = _settle(session)
+        people_rows.choose_covers(session, done.people)
         kept = " Newer changes stay as they are." if done.kept else ""
-        return Effect(question_id, None, f"Taken back; the question is open again.{kept}", moved, None, event.id)
+        undo_id = done.event.id if done.event is not None else None
+        return Effect(question_id, None, f"Taken back; the question is open again.{kept}", event_id=undo_id)
 
 
-def _apply(session: Session, question: ReviewQuestion, answer: Answer) -> Effect:
-    if answer is Answer.SKIP:
-        return Effect(question.id, answer, "Skipped. It will not be asked again.")
-    person = session.get_one(Person, question.person_id, populate_existing=True)
-    if question.track_id is not None:
-        track = session.get_one(Track, question.track_id, populate_existing=True)
-        return _about_track(session, question.id, answer, person, track)
-    other = session.get_one(Person, question.other_person_id, populate_existing=True)
-    return _about_people(session, question.id, answer, person, other)
+def _question(session: Session, question_id: int) -> ReviewQuestion:
+    found = question_rows.get(session, question_id)
+    if found is None:
+        raise NotFoundError("There is no such question.")
+    return found
 
 
-def _about_people(session: Session, question: int, answer: Answer, one: Person, other: Person) -> Effect:
+def _answer_about_people(edit: Edit, answer: Answer, one: Person, other: Person) -> int:
+    """Joins two people or keeps them apart; returns how many faces joined."""
+    result = edit.result
     if answer is Answer.DIFFERENT:
-        journal = Journal(session, "different", f"{_label(one)} and {_label(other)} are two people")
-        joining.keep_people_apart(journal, one, other)
-        return _effect(journal, question, answer, 0, None, f"{journal.summary}.")
-    keeper, gone = joining.keeper_first(session, one, other)
-    journal = Journal(session, "merge", f"Merged {_label(gone)} into {_label(keeper)}")
-    label, key = _label(keeper), keeper.id
-    faces = joining.join_people(journal, keeper, gone)
-    return _effect(journal, question, answer, faces, key, f"{_faces(faces)} joined {label}.")
+        keep_people_apart(edit.journal, (one.id, other.id))
+        result.summary = f"Said that {label(one)} and {label(other)} are different people"
+        result.notes = [f"{label(one)} and {label(other)} stay apart."]
+        return 0
+    keeper, gone = _keeper_first(edit.session, one, other)
+    faces, name = _faces_of(edit.session, gone.id), label(keeper)
+    result.summary, result.person_id = f"Merged {label(gone)} into {name}", keeper.id
+    result.notes = [f"{counted(faces, 'face')} joined {name}."]
+    join_people(edit.journal, keeper, [gone])
+    return faces
 
 
-def _about_track(session: Session, question: int, answer: Answer, person: Person, track: Track) -> Effect:
-    label, key = _label(person), person.id
+def _answer_about_track(edit: Edit, answer: Answer, person: Person, track: Track) -> int:
+    """Gives a track to a person or keeps it from them; returns how many faces joined."""
+    result, faces, name = edit.result, counted(track.face_count, "face"), label(person)
     if answer is Answer.DIFFERENT:
-        journal = Journal(session, "different", f"{_faces(track.face_count)} are not {label}")
-        joining.keep_track_apart(journal, person, track)
-        return _effect(journal, question, answer, 0, None, f"Noted: {_faces(track.face_count)} are not {label}.")
-    journal = Journal(session, "move", f"{_faces(track.face_count)} joined {label}")
-    faces = joining.join_track(journal, person, track)
-    return _effect(journal, question, answer, faces, key, f"{journal.summary}.")
+        keep_tracks_from(edit.journal, [track.id], person.id)
+        verb = "is" if track.face_count == 1 else "are"
+        result.summary, result.notes = f"Said that {faces} {verb} not {name}", [f"{faces} {verb} not {name}."]
+        return 0
+    joined = track.face_count
+    edit.journal.set_many(Track, "person_id", {track.id: person.id})
+    edit.journal.set_many(Track, "confirmed", {track.id: True})
+    give_way(edit.journal, [track.id], person.id)
+    result.summary, result.person_id, result.notes = f"Moved {faces} to {name}", person.id, [f"{faces} joined {name}."]
+    return joined
 
 
-def _effect(journal: Journal, question: int, answer: Answer, faces: int, person: int | None, summary: str) -> Effect:
-    event = journal.close()
-    _settle(journal.session)
-    return Effect(question, answer, summary, faces, person, None if event is None else event.id)
+def _keeper_first(session: Session, one: Person, other: Person) -> tuple[Person, Person]:
+    """Who goes on when two become one: who has a name, else something else that is known, else more faces."""
+
+    def rank(person: Person) -> tuple[bool, bool, int, int]:
+        known = person.favourite or person.cover_chosen or bool(person.notes or person.birth_date or person.aliases)
+        return person.name is not None, known, _faces_of(session, person.id), -person.id
+
+    return (one, other) if rank(one) >= rank(other) else (other, one)
 
 
-def _settle(session: Session) -> int:
-    """Lets faces and covers follow their tracks."""
-    moved = face_rows.follow_tracks(session)
-    people_rows.choose_covers(session)
-    session.expire_all()
-    return moved
-
-
-def _label(person: Person) -> str:
-    return person.name or f"Person {person.id}"
-
-
-def _faces(number: int) -> str:
-    return "1 face" if number == 1 else f"{number:,} faces"
+def _faces_of(session: Session, person_id: int) -> int:
+    return session.scalar(select(func.coalesce(func.sum(Track.face_count), 0)).where(Track.person_id == person_id)) or 0
