@@ -30,6 +30,7 @@ class Face(Base):
     ordinal: Mapped[int]  # number of the face within its frame, best first
     timestamp: Mapped[float]  # seconds
     shown_until: Mapped[float | None]  # seconds; frames up to here look the same and were not looked at
+    scene: Mapped[bytes | None] = mapped_column(LargeBinary)  # of its frame: see app.media.scenes
     x1: Mapped[float]
     y1: Mapped[float]
     x2: Mapped[float]

@@ -37,6 +37,7 @@ def upgrade() -> None:
     op.add_column("person", sa.Column("revision", sa.Integer(), server_default="1", nullable=False))
     op.add_column("track", _switch("confirmed"))
     op.add_column("face", _switch("dismissed"))
+    op.add_column("face", sa.Column("scene", sa.LargeBinary(), nullable=True))
     op.create_table(
         "person_event",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -192,6 +193,7 @@ def downgrade() -> None:
         op.drop_table(table)
     # batch: so that SQLite can do it too
     with op.batch_alter_table("face", table_kwargs={"sqlite_autoincrement": True}) as table:
+        table.drop_column("scene")
         table.drop_column("dismissed")
     with op.batch_alter_table("track", table_kwargs={"sqlite_autoincrement": True}) as table:
         table.drop_column("confirmed")

@@ -31,6 +31,7 @@ class Placed:
         face: The face.
         folder: Where its crop goes; the video's own among the faces where ``None``.
         hidden: Whether it stays unseen until the whole video was looked at.
+        scene: Signature of the frame, where frames follow each other.
     """
 
     video_id: int
@@ -39,6 +40,7 @@ class Placed:
     face: FoundFace
     folder: str | None = None
     hidden: bool = False
+    scene: bytes | None = None
 
     @property
     def crop_key(self) -> str:
@@ -59,6 +61,7 @@ class Placed:
             ordinal=self.ordinal,
             timestamp=self.frame.timestamp,
             shown_until=self.frame.until,
+            scene=self.scene,
             x1=box.x1,
             y1=box.y1,
             x2=box.x2,

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from app.media.scenes import Shots
 from app.models import EmbeddingSpace, Job
 from app.services.context import Context
+from app.services.grouping import place_newcomers
 from app.services.models.choose import pack_of_space
 from app.services.process_video.handover import Links, match_faces, replace_tracks
 from app.services.process_video.rows import observed
@@ -54,6 +56,7 @@ def link_tracks(context: Context, run: Owner, video_id: int, *, alone: bool = Fa
     started = time.perf_counter()
     while not _link(context, run, video_id, alone):
         run.check()
+    place_newcomers(context, run, video_id)
     seconds = round(time.perf_counter() - started, 3)
     logger.info("tracks linked", extra={"job_id": run.job_id, "video_id": video_id, "seconds": seconds})
 
@@ -93,8 +96,11 @@ def _follow(
     # a change of pack leaves those in their old space that it could not measure anew; dismissed ones are no faces
     stored = face_rows.in_video(session, video_id, hidden=hidden)
     faces = (face for face in stored if face.space_id == space.id and face.id not in skip)
+    shots = Shots()
     for _, group in groupby(faces, key=lambda face: face.sample):
-        yield from tracker.add([observed(face) for face in group])
+        seen = list(group)
+        shot = shots.number(seen[0].scene)
+        yield from tracker.add([observed(face, shot) for face in seen])
     yield from tracker.finish()
 
 

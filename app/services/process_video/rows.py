@@ -24,8 +24,13 @@ def track_row(video_id: int, space_id: int, result: TrackResult) -> Track:
     )
 
 
-def observed(face: Face) -> Observation:
-    """A stored face as it is followed."""
+def observed(face: Face, shot: int | None = None) -> Observation:
+    """A stored face as it is followed.
+
+    Args:
+        face: The face.
+        shot: Number of the shot that it is in, where that is known and matters.
+    """
     return Observation(
         timestamp=face.timestamp,
         sample=face.sample if face.sample >= 0 else face.sample - HIDDEN,
@@ -34,4 +39,5 @@ def observed(face: Face) -> Observation:
         quality=Quality(face.quality, tuple(QualityReason(reason) for reason in face.quality_reasons)),
         key=face.id,
         until=face.shown_until,
+        shot=shot,
     )

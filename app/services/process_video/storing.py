@@ -12,6 +12,7 @@ from sqlalchemy import update
 from app.domain import Frame, Sampling
 from app.errors import DiskFullError, JobCancelledError, JobLostError, PackMismatchError
 from app.media.sampling import chunk_end
+from app.media.scenes import signature
 from app.models import Video
 from app.services.context import Context
 from app.services.erase import remove_files
@@ -104,8 +105,9 @@ def _look_with(engine: FaceEngine, context: Context, run: JobRun, task: Task, fr
     if video.thumbnail_key is None and task.first == 0:
         video.thumbnail_key = write_thumbnail(context, video.id, looked, found)
     placed = [
-        Placed(video.id, frame, ordinal, face, task.folder, task.hidden)
+        Placed(video.id, frame, ordinal, face, task.folder, task.hidden, scene)
         for frame, faces in zip(looked, found, strict=True)
+        for scene in ([signature(frame.image)] if faces else [])
         for ordinal, face in enumerate(faces)
     ]
     try:

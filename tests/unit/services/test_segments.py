@@ -51,6 +51,7 @@ def _rows(context: Context) -> dict[str, list[tuple]]:
                     f.ordinal,
                     f.timestamp,
                     f.shown_until,
+                    f.scene,
                     f.x1,
                     f.y1,
                     f.x2,
@@ -93,6 +94,8 @@ def test_segments_give_what_one_piece_gives_in_any_order(
 ) -> None:
     options = IngestOptions(interval=INTERVAL, sampling=sampling)
     expected = _in_one_piece(tmp_path / "whole", models_cache, long_film, options)
+    assert expected["tracks"]
+    assert len({len(face[4]) for face in expected["faces"]}) == 1  # each knows its frame
     context = _context(tmp_path / "parts", models_cache, 1.6 / 60)
     job_id = submit_file(context, long_film, options).job_id
     assert run_job(context, job_id) == Outcome.SPLIT
