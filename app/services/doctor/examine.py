@@ -6,6 +6,7 @@ from datetime import datetime
 
 from app.models import utc_now
 from app.services.context import Context
+from app.services.doctor.decisions import mend_decisions, mend_dismissed
 from app.services.doctor.files import mend_files
 from app.services.doctor.fit import belong_together
 from app.services.doctor.jobs import mend_jobs
@@ -36,5 +37,7 @@ def examine(context: Context, *, dry_run: bool = False, force: bool = False, now
     if belong_together(visit):
         mend_files(visit)
         remove_orphans(visit)
+    mend_dismissed(visit)
     mend_rows(visit)
+    mend_decisions(visit)
     return visit.report

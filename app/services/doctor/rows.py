@@ -37,7 +37,7 @@ HAS_COVER = exists().where(Face.id == Person.cover_face_id).correlate(Person)
 
 
 @dataclass(frozen=True)
-class _Repair:
+class Repair:
     """One kind of damage.
 
     Attributes:
@@ -71,7 +71,7 @@ EMPTY = ~HAS_FACES & ~BUSY
 MISCOUNTED = (Track.face_count != FACES) & HAS_FACES & ~BUSY
 WITHOUT_BEST = ~HAS_BEST & HAS_FACES & ~BUSY
 TRACKS = (
-    _Repair(
+    Repair(
         "empty_tracks",
         "track without a face",
         "removed",
@@ -79,7 +79,7 @@ TRACKS = (
         EMPTY,
         lambda session: run(session, delete(Track).where(EMPTY)),
     ),
-    _Repair(
+    Repair(
         "wrong_counts",
         "track whose faces were counted wrong",
         "corrected",
@@ -87,7 +87,7 @@ TRACKS = (
         MISCOUNTED,
         lambda session: run(session, update(Track).where(MISCOUNTED).values(face_count=FACES)),
     ),
-    _Repair(
+    Repair(
         "lost_best_faces",
         "track whose best face was gone",
         "given another one",
@@ -96,7 +96,7 @@ TRACKS = (
         lambda session: run(session, update(Track).where(WITHOUT_BEST).values(best_face_id=BEST)),
     ),
 )
-FACES_OF_OTHERS = _Repair(
+FACES_OF_OTHERS = Repair(
     "wrong_people",
     "face without its track's person",
     "put there",
@@ -104,7 +104,7 @@ FACES_OF_OTHERS = _Repair(
     Face.person_id.is_distinct_from(TRACKS_PERSON),
     face_rows.follow_tracks,
 )
-EMPTY_PEOPLE = _Repair(
+EMPTY_PEOPLE = Repair(
     "empty_people",
     "person without a face and a name",
     "removed",
@@ -112,7 +112,7 @@ EMPTY_PEOPLE = _Repair(
     ~people_rows.IS_NEEDED,
     people_rows.delete_empty,
 )
-LOST_COVERS = _Repair(
+LOST_COVERS = Repair(
     "lost_covers",
     "person whose picture was gone",
     "given another one",
@@ -129,13 +129,13 @@ def mend_rows(visit: Visit) -> None:
         repairs += [EMPTY_PEOPLE, LOST_COVERS]
     if visit.repairs:
         for repair in repairs:
-            if _is_damaged(visit, repair):
+            if is_damaged(visit, repair):
                 with visit.changes() as session:
-                    _mend(visit, session, repair)
-    elif any(_is_damaged(visit, repair) for repair in repairs):
+                    mend(visit, session, repair)
+    elif any(is_damaged(visit, repair) for repair in repairs):
         with visit.changes() as session:  # all in one, because one damage leads to the next
             for repair in repairs:
-                _mend(visit, session, repair)
+                mend(visit, session, repair)
 
 
 def _is_grouped_soon(visit: Visit) -> bool:
@@ -145,12 +145,14 @@ def _is_grouped_soon(visit: Visit) -> bool:
         return session.scalar(works.limit(1)) is not None
 
 
-def _is_damaged(visit: Visit, repair: _Repair) -> bool:
+def is_damaged(visit: Visit, repair: Repair) -> bool:
+    """Whether there is any damage of this kind."""
     with visit.context.database.session() as session:
         return session.scalar(select(repair.column).where(repair.where).limit(1)) is not None
 
 
-def _mend(visit: Visit, session: Session, repair: _Repair) -> None:
+def mend(visit: Visit, session: Session, repair: Repair) -> None:
+    """Repairs what is damaged in this way, and tells of it."""
     serialize_findings(session)
     count = session.scalar(select(func.count(repair.column)).where(repair.where)) or 0
     if count:
