@@ -145,6 +145,12 @@ class EmptyMediaError(MediaError):
     code = "empty_media"
 
 
+class NoFaceError(MediaError):
+    """The picture that was handed in shows no face, or none where it should."""
+
+    code = "no_face"
+
+
 class CodecMissingError(MediaError):
     """The video is stored in a form that the FFmpeg of this installation cannot decode."""
 

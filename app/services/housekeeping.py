@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.errors import AppError
 from app.services import exports, idempotency, resumable, webhooks
 from app.services.context import Context
+from app.services.search import tidy_search
 
 logger = logging.getLogger(__name__)
 
@@ -55,4 +56,5 @@ STEPS: tuple[Callable[[Context], int], ...] = (
     exports.expire,
     idempotency.expire,
     webhooks.expire,
+    tidy_search,
 )

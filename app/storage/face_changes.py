@@ -62,7 +62,7 @@ def since(session: Session, where: Place) -> dict[int, int]:
     """
     key = FaceChange.stamp if _is_postgres(session) else FaceChange.id
     query = select(FaceChange.id, FaceChange.face_id).where(key >= where.since, FaceChange.id != FOUNDING)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def prune(session: Session, kept: int = KEPT) -> int:
