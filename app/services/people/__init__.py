@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.services.people.editing import Edited
 from app.services.people.facts import UNSET, Facts, edit_person, rename_person
+from app.services.people.finding import find_person
 from app.services.people.history import EventList, UndoneEvent, event_of, list_events, undo_event
 from app.services.people.joining import join_people
 from app.services.people.merging import delete_person, merge_people, say_different
@@ -33,6 +34,7 @@ __all__ = [
     "dismiss_faces",
     "edit_person",
     "event_of",
+    "find_person",
     "join_people",
     "list_events",
     "merge_people",
