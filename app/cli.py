@@ -9,7 +9,7 @@ import sys
 import click
 
 from app import __version__
-from app.cli_base import open_context, plain_errors, print_json
+from app.cli_base import open_context, plain_errors
 from app.cli_cluster import cluster_command, clustering
 from app.cli_doctor import doctor_command
 from app.cli_eval import eval_command
@@ -24,8 +24,6 @@ from app.cli_watch import watch_command
 from app.config import PROJECT_ROOT
 from app.services.export import export_faces
 
-PAGE_SIZE = 500
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="faaaaaces")
@@ -34,6 +32,37 @@ def main() -> None:
 
     All data lies under FAAAAACES_DATA, or in the program's folder.
     """
+
+
+@main.group()
+def export() -> None:
+    """Writes what the library knows to the standard output."""
+
+
+@export.command("faces")
+@click.option("--format", "format_name", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@plain_errors
+def export_faces_command(format_name: str) -> None:
+    """Every face: video, time, box, confidence, quality, track, person and name."""
+    for piece in export_faces(open_context(), "json" if format_name == "json" else "csv"):
+        sys.stdout.write(piece)
+    sys.stdout.flush()
+
+
+main.add_command(cluster_command)
+main.add_command(clustering)
+main.add_command(people_command)
+main.add_command(person_group)
+main.add_command(history_command)
+main.add_command(undo_command)
+main.add_command(search_command)
+main.add_command(ingest_command)
+main.add_command(watch_command)
+main.add_command(models)
+main.add_command(doctor_command)
+main.add_command(eval_command)
+main.add_command(migrate_pack_command)
+main.add_command(review_command)
 
 
 @main.command()

@@ -15,7 +15,7 @@ from app.services.attempts import attempt
 from app.services.context import Context
 from app.services.exports import export
 from app.services.fetch_video import fetch_video
-from app.services.grouping import cluster_library, request_clustering
+from app.services.grouping import cluster_library, request_clustering_if_small
 from app.services.job_log import log
 from app.services.job_run import LEASE_SECONDS, JobRun
 from app.services.outcomes import Outcome
@@ -37,7 +37,7 @@ SHIFT_SECONDS = 1.0
 def _process(context: Context, run: JobRun) -> None:
     process_media(context, run)
     if run.left is None:
-        request_clustering(context)
+        request_clustering_if_small(context)
 
 
 def _fetch(context: Context, run: JobRun) -> None:
@@ -52,7 +52,7 @@ def _fetch(context: Context, run: JobRun) -> None:
 def _cluster(context: Context, run: JobRun) -> None:
     settle(context)
     run.report(step="grouping")
-    cluster_library(context, run)
+    cluster_library(context, run, preview=bool(run.params.get("preview")))
 
 
 HANDLERS: dict[JobKind, Callable[[Context, JobRun], None]] = {

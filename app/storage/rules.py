@@ -91,6 +91,17 @@ def load(session: Session, together: IntArray, *, people: Collection[int] | None
     )
 
 
+def kept_among(session: Session, people: IntArray) -> npt.NDArray[np.bool_]:
+    """Which of some people must not be lost, ``bool`` as long as ``people``, which is sorted.
+
+    Whoever has confirmed tracks is not looked for among all tracks here: :func:`load` finds them among a few people.
+    """
+    kept = set(session.scalars(select(Person.id).where(IS_KEPT)))
+    for rule in session.execute(_RULES):
+        kept.update(who for who in (rule.person_id, rule.other_person_id) if who is not None)
+    return np.isin(people, np.fromiter(kept, np.int64, len(kept)))
+
+
 _RULES = select(
     LinkRule.id,
     LinkRule.kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +85,50 @@ def nodes(session: Session, space: EmbeddingSpace, *, usable_only: bool = False)
     return as_nodes(session.execute(query.order_by(Track.id)).all(), space.dimension)
 
 
+def some_nodes(
+    session: Session, space: EmbeddingSpace, *, ids: Iterable[int] = (), people: Iterable[int] = ()
+) -> TrackNodes:
+    """Tracks of a space, by id or by person: quick in a large library."""
+    columns = (Track.id, Track.video_id, Track.person_id, Track.start, Track.end, Track.face_count)
+    query = select(*columns, Track.quality, Track.usable, Track.embedding).where(Track.space_id == space.id)
+    found = {}
+    for part in batches(sorted(set(ids))):
+        found.update({row[0]: row for row in session.execute(query.where(Track.id.in_(part)))})
+    for part in batches(sorted(set(people))):
+        found.update({row[0]: row for row in session.execute(query.where(Track.person_id.in_(part)))})
+    return as_nodes([found[key] for key in sorted(found)], space.dimension)
+
+
+def without_person(session: Session, video_id: int, space: EmbeddingSpace) -> list[int]:
+    """Tracks of a video that are nobody's."""
+    query = select(Track.id).where(Track.video_id == video_id, Track.space_id == space.id, Track.person_id.is_(None))
+    return list(session.scalars(query.order_by(Track.id)))
+
+
+def owners(session: Session, track_ids: Iterable[int]) -> dict[int, int]:
+    """Whose tracks are, :data:`NOBODY` for nobody's; those that are gone are missing."""
+    found: dict[int, int] = {}
+    for part in batches(sorted(set(track_ids))):
+        rows = session.execute(select(Track.id, Track.person_id).where(Track.id.in_(part)))
+        found.update((track, NOBODY if who is None else who) for track, who in rows)
+    return found
+
+
+def give(session: Session, owners: Mapping[int, int]) -> None:
+    """Gives tracks that were nobody's to people, and their faces with them: for tracks that were just made.
+
+    Args:
+        session: A writing session.
+        owners: Person by track.
+    """
+    serialize_findings(session)
+    track = Track.__table__.c
+    statement = update(Track).where(track.id == bindparam("track")).values(person_id=bindparam("person"))
+    for part in batches(list(owners.items())):
+        run(session, statement, [{"track": one, "person": who} for one, who in part])
+    face_rows.follow_some(session, tracks=sorted(owners))
+
+
 def as_nodes(found: Sequence[NodeRow], dimension: int) -> TrackNodes:
     """Puts tracks side by side, column by column, as clustering takes them.
 
@@ -108,12 +152,19 @@ def as_nodes(found: Sequence[NodeRow], dimension: int) -> TrackNodes:
     )
 
 
-def seen_together(session: Session, *, usable_only: bool = False) -> IntArray:
+def seen_together(session: Session, *, usable_only: bool = False, among: Collection[int] | None = None) -> IntArray:
     """Pairs of tracks that share a sampled frame: two faces of one frame are never one person, whatever their space.
+
+    Args:
+        session: A session.
+        usable_only: Only pairs of usable tracks.
+        among: Only pairs of which at least one is of these: quick in a large library.
 
     Returns:
         ``int64`` (m, 2) track ids, each pair once, the smaller id first.
     """
+    if among is not None:
+        return _seen_with(session, among)
     one, other = aliased(Face), aliased(Face)
     place = and_(
         other.video_id == one.video_id,
@@ -127,6 +178,18 @@ def seen_together(session: Session, *, usable_only: bool = False) -> IntArray:
         query = query.join(second, and_(second.id == other.track_id, second.usable))
     pairs = session.execute(query.order_by(one.track_id, other.track_id)).all()
     return np.array([tuple(pair) for pair in pairs], dtype=np.int64).reshape(-1, 2)
+
+
+def _seen_with(session: Session, tracks: Collection[int]) -> IntArray:
+    one, other = aliased(Face), aliased(Face)
+    place = and_(other.video_id == one.video_id, other.sample == one.sample, other.track_id != one.track_id)
+    query = select(one.track_id, other.track_id).join(other, place).distinct()
+    found: set[tuple[int, int]] = set()
+    for part in batches(sorted(tracks)):
+        for first, second in session.execute(query.where(one.track_id.in_(part))):
+            if first is not None and second is not None:
+                found.add((min(first, second), max(first, second)))
+    return np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
 
 
 def assign_people(session: Session, track_ids: Iterable[int], person_ids: Iterable[int]) -> int:

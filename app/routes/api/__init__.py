@@ -7,6 +7,7 @@ from flask import Blueprint
 from app.routes.api import (
     batches,
     bodies,
+    clustering,
     edits,
     exports,
     history,
@@ -27,6 +28,19 @@ def make_api() -> Blueprint:
     """The blueprint with all addresses."""
     api = Blueprint("api", __name__, url_prefix="/api")
     install_idempotency(api)
-    for part in (videos, uploads, people, edits, history, jobs, batches, queues, exports, review, relations):
+    for part in (
+        videos,
+        uploads,
+        people,
+        clustering,
+        edits,
+        history,
+        jobs,
+        batches,
+        queues,
+        exports,
+        review,
+        relations,
+    ):
         part.register(api)
     return api

@@ -15,8 +15,9 @@ from app.models import LinkRule, Person, PersonEvent, Track
 from app.services.grouping.plan import BoolArray, Plan
 from app.storage import clustering_runs as run_rows
 from app.storage import people as people_rows
+from app.storage import tracks as track_rows
 from app.storage.journal import Changes, Journal
-from app.storage.rows import batches, serialize_findings
+from app.storage.rows import serialize_findings
 from app.storage.rules import IS_KEPT
 
 
@@ -69,7 +70,7 @@ def still_valid(session: Session, plan: Plan, together: IntArray, since: int) ->
     """The parts of a plan that nothing has happened to since it was made."""
     tracks = _touched_tracks(run_rows.events_since(session, since))
     bad = plan.touching(tracks, run_rows.people_since(session, since))
-    now = _owners(session, plan.tracks)
+    now = track_rows.owners(session, plan.tracks.tolist())
     bad |= np.array([now.get(track) for track in plan.tracks.tolist()], dtype=object) != plan.before
     here = set(people_rows.present(session, plan.people.tolist()))
     bad |= (plan.after >= 0) & ~np.isin(plan.after, np.fromiter(here, np.int64, len(here)))
@@ -81,7 +82,10 @@ def _breaking(session: Session, plan: Plan, together: IntArray) -> BoolArray:
     """Changes that would give two tracks of one frame to one person, for one of them came after the plan was made."""
     pairs = together[np.isin(together, plan.tracks).any(axis=1)]
     others = np.setdiff1d(pairs, plan.tracks)
-    then = {**_owners(session, others), **dict(zip(plan.tracks.tolist(), plan.after.tolist(), strict=True))}
+    then = {
+        **track_rows.owners(session, others.tolist()),
+        **dict(zip(plan.tracks.tolist(), plan.after.tolist(), strict=True)),
+    }
     bad = [
         track
         for one, other in pairs.tolist()
@@ -89,15 +93,6 @@ def _breaking(session: Session, plan: Plan, together: IntArray) -> BoolArray:
         for track in (one, other)
     ]
     return np.isin(plan.tracks, np.array(bad, np.int64))
-
-
-def _owners(session: Session, tracks: IntArray) -> dict[int, int]:
-    """Whose tracks are now, -1 for nobody's; those that are gone are missing."""
-    found: dict[int, int] = {}
-    for part in batches(tracks.tolist()):
-        rows = session.execute(select(Track.id, Track.person_id).where(Track.id.in_(part)))
-        found.update((track, NOBODY if who is None else who) for track, who in rows)
-    return found
 
 
 def _touched_tracks(events: Iterable[PersonEvent]) -> set[int]:

@@ -40,7 +40,9 @@ class Decision:
     joined: tuple[tuple[int, int], ...] = ()
 
 
-def decide(settings: Settings, pack: Pack, nodes: TrackNodes, house: HouseRules) -> Decision:
+def decide(
+    settings: Settings, pack: Pack, nodes: TrackNodes, house: HouseRules, vectors: FloatArray | None = None
+) -> Decision:
     """Decides whose each track is.
 
     Args:
@@ -48,10 +50,13 @@ def decide(settings: Settings, pack: Pack, nodes: TrackNodes, house: HouseRules)
         pack: The pack of the tracks' space.
         nodes: The tracks.
         house: What users said; what is about other tracks does not matter.
+        vectors: ``float32`` (n, dimension) what is grouped, no longer than 1; by default made of the embeddings.
     """
     threshold = threshold_of(settings, pack)
+    if vectors is None:
+        vectors = plain_means(nodes.embeddings, nodes.face_counts, noise=pack.track_noise)
     known = Nodes(
-        vectors=plain_means(nodes.embeddings, nodes.face_counts, noise=pack.track_noise),
+        vectors=vectors,
         weights=nodes.face_counts.astype(np.float32),
         usable=nodes.usable,
         previous=nodes.person_ids,
