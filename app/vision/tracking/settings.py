@@ -93,7 +93,7 @@ class TrackSettings:
         max_iou_distance: 1 less the overlap that a face must have with where it was expected, for its place to count.
         nn_budget: How many looks of its face a track remembers.
         support_seconds: Time after which the agreement of places is worth 1/e, where a cut may have come between.
-        shot_seconds: The same where it is known that none has.
+        shot_seconds: The same for a poor face, where it is known that none has.
         n_init: Usable faces with which a track counts.
         lone_quality: A track of fewer counts only when one of its faces is at least this good, 0..1.
         false_share: A track counts only when a smaller share of its faces than this looks like no face at all.

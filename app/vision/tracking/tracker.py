@@ -158,7 +158,7 @@ class _Track:
     def _cost(self, face: Observation, distance: float, expected: Motion) -> float:
         cut, poor = self._cut_before(face), not (face.quality.usable and self._evidence.usable_count)
         off = not cut and expected.distance(face.box, poor=poor) > GATE
-        support = 0.0 if cut or off else self._support(face, expected)
+        support = 0.0 if cut or off else self._support(face, expected, poor=poor)
         if distance > self._limit(support, poor=poor) * (OFF_SHARE if off else 1.0):
             return FORBIDDEN
         return distance - support * self._settings.appearance_limit
@@ -166,13 +166,16 @@ class _Track:
     def _cut_before(self, face: Observation) -> bool:
         return face.shot != self._last.shot and face.shot is not None and self._last.shot is not None
 
-    def _support(self, face: Observation, expected: Motion) -> float:
+    def _support(self, face: Observation, expected: Motion, *, poor: bool) -> float:
         """How far the place speaks for the face, 0..1."""
         settings = self._settings
         overlap = max(_overlap(self._last.box, face.box), _overlap(expected.box(self._last.box), face.box))
         if overlap < 1.0 - settings.max_iou_distance:
             return 0.0
-        seconds = settings.support_seconds if face.shot is None else settings.shot_seconds
+        # Who cannot be known by their looks is still there a second later, in the same shot. Who can be must be: somebody
+        # alike may have taken the seat.
+        still = poor and face.shot is not None and face.shot == self._last.shot
+        seconds = settings.shot_seconds if still else settings.support_seconds
         return overlap * float(np.exp(-(face.timestamp - self._last.end) / seconds))
 
     def _limit(self, support: float, *, poor: bool) -> float:

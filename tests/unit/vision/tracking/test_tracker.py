@@ -266,6 +266,13 @@ def test_who_sits_still_in_one_shot_is_followed_by_place_over_a_second() -> None
     assert keys(follow([in_shot(good, 0)], [in_shot(blurred, 0)])) == [(0, 1)]
 
 
+def test_who_takes_a_seat_must_look_like_who_sat_there() -> None:
+    """Somebody rather alike, a second later at the same place in the same shot: a clear face is not helped by its place."""
+    first, second = unit(np.eye(2)[0]), unit(np.array([0.92, np.sqrt(1 - 0.92**2)]))
+    pair = seen(0, 1.0, 100, first, key=0), seen(1, 1.0, 101, second, key=1)
+    assert keys(follow([in_shot(pair[0], 0)], [in_shot(pair[1], 0)])) == [(0,), (1,)]
+
+
 def test_somebody_alike_who_is_too_far_off_is_somebody_else() -> None:
     """0.06 apart is near enough for a face after a second, and too far for one across the room a moment later."""
     first, second = unit(np.eye(2)[0]), unit(np.array([0.94, np.sqrt(1 - 0.94**2)]))
