@@ -39,6 +39,14 @@ class JobQueue(Protocol):
             messages: How many workers to wake at once; each wakes the next one while more work waits.
         """
 
+    def share(self, comparison: str, messages: int) -> None:
+        """Asks workers to help with a comparison; see :mod:`app.services.graph_shards`.
+
+        Args:
+            comparison: Its name.
+            messages: How many workers to ask.
+        """
+
 
 class NoQueue:
     """For programs that run their jobs themselves, such as the command line."""
@@ -48,6 +56,9 @@ class NoQueue:
 
     def wake(self, queue: QueueName, messages: int = 1) -> None:
         """Does nothing: the caller runs the job."""
+
+    def share(self, comparison: str, messages: int) -> None:
+        """Does nothing: the caller compares all of it."""
 
 
 @dataclass(frozen=True)

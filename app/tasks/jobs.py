@@ -6,6 +6,7 @@ from celery import Celery
 
 from app.domain import QueueName
 from app.services.context import Context
+from app.services.graph_shards import help_compare
 from app.services.grouping import request_clustering_of_news
 from app.services.housekeeping import clean_up
 from app.services.jobs import recover_jobs, work_for_a_while
@@ -24,6 +25,10 @@ def register(celery: Celery, context: Context) -> None:
     @celery.task(name="work", shared=False)  # type: ignore[untyped-decorator]
     def _work(queue: str) -> int:
         return len(work_for_a_while(context, QueueName(queue)))
+
+    @celery.task(name="help_compare", shared=False)  # type: ignore[untyped-decorator]
+    def _help_compare(comparison: str) -> int:
+        return help_compare(context, comparison)
 
     @celery.task(name="recover", shared=False)  # type: ignore[untyped-decorator]
     def _recover() -> int:

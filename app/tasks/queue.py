@@ -39,3 +39,11 @@ class CeleryQueue:
                     self._celery.send_task("work", args=[queue], queue=queue, producer=producer)
         except self._away:
             logger.warning("queue not woken, recovery will do it", extra={"queue": queue.value})
+
+    def share(self, comparison: str, messages: int) -> None:
+        """Asks workers for help. Where the broker is away, the caller does all of the work itself."""
+        try:
+            for _ in range(messages):
+                self._celery.send_task("help_compare", args=[comparison], queue=QueueName.CLUSTER)
+        except self._away:
+            logger.warning("nobody asked for help, the broker is away", extra={"comparison": comparison})
