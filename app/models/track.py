@@ -28,5 +28,6 @@ class Track(Base):
     quality: Mapped[float]
     usable: Mapped[bool]
     confirmed: Mapped[bool] = mapped_column(default=False, server_default=false())  # a user said who it is: it stays
+    cut_from: Mapped[int | None] = mapped_column(index=True)  # a user cut it out of this track, which may be gone
     best_face_id: Mapped[int | None]  # no foreign key: face and track would point at each other
     embedding: Mapped[bytes] = mapped_column(LargeBinary)

@@ -36,6 +36,8 @@ def upgrade() -> None:
     op.add_column("person", _switch("favourite"))
     op.add_column("person", sa.Column("revision", sa.Integer(), server_default="1", nullable=False))
     op.add_column("track", _switch("confirmed"))
+    op.add_column("track", sa.Column("cut_from", sa.Integer(), nullable=True))
+    op.create_index(op.f("ix_track_cut_from"), "track", ["cut_from"])
     op.add_column("face", _switch("dismissed"))
     op.add_column("face", sa.Column("scene", sa.LargeBinary(), nullable=True))
     op.create_table(
@@ -196,6 +198,8 @@ def downgrade() -> None:
         table.drop_column("scene")
         table.drop_column("dismissed")
     with op.batch_alter_table("track", table_kwargs={"sqlite_autoincrement": True}) as table:
+        table.drop_index(op.f("ix_track_cut_from"))
+        table.drop_column("cut_from")
         table.drop_column("confirmed")
     with op.batch_alter_table("person", table_kwargs={"sqlite_autoincrement": True}) as table:
         for column in PERSON_COLUMNS:

@@ -75,7 +75,7 @@ def _alone(edit: Edit, track_id: int, wanted: set[int]) -> int:
         _summary(edit, track, [face for face in faces if (face.id in wanted) is mine]) for mine in (True, False)
     )
     part = track_row(track.video_id, track.space_id, own)
-    part.person_id, part.confirmed = track.person_id, track.confirmed
+    part.person_id, part.confirmed, part.cut_from = track.person_id, track.confirmed, track.id
     session.add(part)
     _describe(track, rest)
     session.flush()

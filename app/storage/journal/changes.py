@@ -36,11 +36,14 @@ class Changes:
         fields: By table and field: row, value before, value after. Equal values only say what held at that time.
         added: By table: rows that it made, whole.
         removed: By table: rows that it deleted, whole.
+        newest_track: The newest track when it was done; newer ones that were cut out of one that it changed are to be
+            treated like that one.
     """
 
     fields: dict[str, dict[str, list[list[Any]]]] = field(default_factory=dict)
     added: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     removed: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    newest_track: int | None = None
 
     @property
     def empty(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -86,7 +87,7 @@ def _bring_back(journal: Journal, changes: Changes) -> tuple[int, int]:
 def _set_back(journal: Journal, changes: Changes) -> tuple[int, int]:
     """Fields that still hold what the event had put there."""
     restored = kept = 0
-    for table, names in changes.fields.items():
+    for table, names in _with_parts(journal.session, changes).items():
         untouched = _untouched(journal.session, table, names)
         for name, entries in names.items():
             mine = [(key, before) for key, before, after in entries if before != after]
@@ -97,6 +98,36 @@ def _set_back(journal: Journal, changes: Changes) -> tuple[int, int]:
             restored += journal.set_many(model, name, {key: parse(model, name, to) for key, to in wanted.items()})
             kept += len(mine) - len(wanted)
     return restored, kept
+
+
+def _with_parts(session: Session, changes: Changes) -> dict[str, dict[str, list[list[Any]]]]:
+    """The changed fields, also of tracks that were cut since out of those that the event changed."""
+    names = changes.fields.get("track", {})
+    parts = _parts(session, {key for entries in names.values() for key, _, _ in entries}, changes.newest_track)
+    if not parts:
+        return changes.fields
+    grown = {
+        name: [*entries, *([part, before, after] for key, before, after in entries for part in parts.get(key, ()))]
+        for name, entries in names.items()
+    }
+    return {**changes.fields, "track": grown}
+
+
+def _parts(session: Session, tracks: set[int], newest: int | None) -> dict[int, list[int]]:
+    """By track: what was cut out of it, and out of that again, after the track ``newest`` was made."""
+    found: dict[int, list[int]] = defaultdict(list)
+    whole_of = {track: track for track in tracks}
+    wave = sorted(tracks) if newest is not None else []
+    while wave:
+        cuts: dict[int, int] = {}
+        for part in batches(wave):
+            query = select(Track.id, Track.cut_from).where(Track.cut_from.in_(part), Track.id > newest)
+            cuts.update({track: source for track, source in session.execute(query) if source is not None})
+        for track, source in cuts.items():
+            whole_of[track] = whole_of[source]
+            found[whole_of[track]].append(track)
+        wave = sorted(cuts)
+    return found
 
 
 def _untouched(session: Session, table: str, names: Mapping[str, list[list[Any]]]) -> dict[str, set[int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.models import Base, Face, LinkRule, Person, PersonEvent, PersonEventPerson, Track, utc_now
@@ -123,6 +123,7 @@ class Journal:
         }
         if self._changes.empty:
             return None
+        self._changes.newest_track = self.session.scalar(select(func.max(Track.id))) or 0
         event = PersonEvent(kind=self._kind, summary=self.summary, undo_of=self._undo_of, changes=self._changes.pack())
         self.session.add(event)
         self.session.flush()

@@ -428,3 +428,16 @@ def test_an_edit_writes_few_rows_of_a_large_library(world: World, context: Conte
     wide = [text for text in statements if text.startswith("UPDATE face") and "WHERE" in text and " IN (" not in text]
     assert wide == []
     assert len(statements) < 40
+
+
+def test_undoing_what_was_done_before_a_cut_concerns_both_parts(world: World, context: Context) -> None:
+    video, ada = world.library.video(), world.library.person("Ada")
+    track = world.track(video, ada, [1.0, 2.0, 3.0, 4.0])
+    faces = world.faces(track)
+    deleted = delete_person(context, ada).event_id
+    moved = move_faces(context, Chosen(faces=faces[:2]), None)
+    again = move_faces(context, Chosen(faces=faces[:1]), None)
+    for event_id in (again.event_id, moved.event_id, deleted):
+        assert undo_event(context, event_id or 0).kept == 0
+    with context.database.session() as session:
+        assert [session.get_one(Face, face).person_id for face in faces] == [ada] * 4
