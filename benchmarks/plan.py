@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
-from benchmarks import engines, frames
+from benchmarks import engines, frames, grouping
 from benchmarks.clustering_scale import Sizes
 
 # In the order in which they are measured.
@@ -18,8 +18,10 @@ PARTS = (
     "packs",
     "sizes",
     "sampling",
+    "tracking",
     "segments",
     "clustering",
+    "grouping",
     "memory",
     "images",
 )
@@ -50,8 +52,12 @@ class Plan:
         side_seconds: Seconds for each detector in that table; what would take longer is skipped.
         intervals: Seconds between samples in the comparison of ways of sampling.
         known_repeats: How often its film of known appearances repeats.
+        track_rates: Samples a second at which trackers are compared.
+        track_scenes: How many scenes of each kind they follow.
+        track_seconds: Length of such a scene.
         long_seconds: Length of the film that several workers share.
         groupings: How many faces are grouped, for each way of grouping.
+        algorithms: What the algorithms of grouping are compared on.
         image_packs: Packs whose memory is measured over many pictures.
         images: Number of these pictures, in thousands.
     """
@@ -76,8 +82,12 @@ class Plan:
     side_seconds: float
     intervals: tuple[float, ...]
     known_repeats: int
+    track_rates: tuple[float, ...]
+    track_scenes: int
+    track_seconds: float
     long_seconds: int
     groupings: Sizes
+    algorithms: grouping.Contents
     image_packs: tuple[str, ...]
     images: int
 
@@ -112,8 +122,12 @@ FULL = Plan(
     side_seconds=420.0,
     intervals=(0.5, 1.0, 2.0),
     known_repeats=6,
+    track_rates=(1.0, 2.0, 5.0, 25.0),
+    track_scenes=4,
+    track_seconds=60.0,
     long_seconds=1800,
     groupings=Sizes(ours=(10_000, 100_000, 1_000_000), peers=(10_000, 20_000), exact=100_000, adding=1_000_000),
+    algorithms=grouping.FULL,
     image_packs=("bundled", "yunet-mobilefacenet"),
     images=20_000,
 )
@@ -138,8 +152,12 @@ QUICK = Plan(
     side_seconds=20.0,
     intervals=(2.0,),
     known_repeats=1,
+    track_rates=(1.0, 5.0),
+    track_scenes=1,
+    track_seconds=12.0,
     long_seconds=48,
     groupings=Sizes(ours=(2_000,), peers=(1_000,), exact=2_000, adding=2_000),
+    algorithms=grouping.QUICK,
     image_packs=("bundled",),
     images=2_000,
 )

@@ -15,6 +15,8 @@ from benchmarks import (
     clustering_scale,
     clustering_scale_report,
     films,
+    grouping,
+    grouping_report,
     memory,
     memory_images,
     packs,
@@ -26,6 +28,8 @@ from benchmarks import (
     segments,
     sizes,
     speed_report,
+    tracking,
+    tracking_report,
 )
 from benchmarks.engines import MissingError, Weights, shared_folder
 from benchmarks.memory import Peak
@@ -70,8 +74,10 @@ class Session:
         self._peaks: dict[str, list[Peak]] | None = None
         self._speed = Speed()
         self._sampled: list[sampling.Sampled] = []
+        self._tracked: tracking.Tracked | None = None
         self._shared: list[segments.Shared] = []
         self._grouped: list[clustering_scale.Grouped] = []
+        self._compared: list[grouping.Scored] = []
         self._python: Path | PeerError | None = None
 
     def measure(self, part: str) -> None:
@@ -92,6 +98,7 @@ class Session:
         broken = [Verdict(None, f"{part}: it broke") for part in self.broken]
         shared = [segments.verdict(self._shared)] if self._shared else []
         shared += clustering_scale_report.verdicts(self._grouped)
+        shared += tracking.verdicts(self._tracked) if self._tracked else []
         return [*speed_report.verdicts(self._speed), *report.verdicts(self._films, self._peaks), *shared, *broken]
 
     def sections(self, charts: Mapping[str, str] | None = None) -> list[str]:
@@ -103,8 +110,10 @@ class Session:
         charts = charts or {}
         parts = speed_report.sections(self._speed, charts.get("packs"))
         parts += [sampling_report.section(self._sampled)] if self._sampled else []
+        parts += [tracking_report.section(self._tracked)] if self._tracked else []
         parts += [segments.section(self._shared, self._plan.long_seconds)] if self._shared else []
         parts += [clustering_scale_report.section(self._grouped)] if self._grouped else []
+        parts += [grouping_report.section(self._compared)] if self._compared else []
         parts += report.time_sections(self._films, charts.get("pipeline")) if self._films else []
         return parts + (report.memory_sections(self._peaks) if self._peaks else [])
 
@@ -118,6 +127,7 @@ class Session:
         if measured:
             chart.draw_packs(measured, folder / CHARTS["packs"])
             drawn["packs"] = str(CHARTS["packs"])
+        grouping_report.draw(self._compared, folder)
         return drawn
 
     def _bench(self) -> against.Bench:
@@ -178,6 +188,17 @@ class Session:
 
     def _measure_clustering(self) -> None:
         self._grouped = clustering_scale.measure(self._plan.groupings, self._work / "faces", self._say)
+
+    def _measure_grouping(self) -> None:
+        self._compared = grouping.measure(self._plan.algorithms, self._weights, self._say)
+
+    def _measure_tracking(self) -> None:
+        plan = self._plan
+        folder = self._work / "tracking"
+        folder.mkdir()
+        self._tracked = tracking.measure(
+            plan.track_rates, plan.track_scenes, plan.track_seconds, self._peers, folder, self._say
+        )
 
     def _measure_segments(self) -> None:
         self._weights.engine("bundled")  # builds the networks

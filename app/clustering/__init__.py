@@ -5,7 +5,7 @@ from app.clustering.attach import attach
 from app.clustering.constraints import ContradictionError, shared_frame_conflicts, temporal_conflicts
 from app.clustering.identities import keep_named_apart, match_people
 from app.clustering.means import plain_means
-from app.clustering.metrics import Scores, bcubed, pairwise
+from app.clustering.metrics import Scores, bcubed, pairwise, purity, splits
 from app.clustering.neighbours import NeighbourGraph, build_graph
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "match_people",
     "pairwise",
     "plain_means",
+    "purity",
     "shared_frame_conflicts",
+    "splits",
     "temporal_conflicts",
 ]

@@ -34,13 +34,11 @@ ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 # Of the distance at which average linkage stops. Single links, by which DBSCAN joins, are shorter than mean distances.
 _SHARES: dict[Algorithm, float] = {"agglomerative": 1.0, "dbscan": 0.85, "hdbscan": 0.9, "graph": 1.0}
 # Communities look a little farther than the threshold, for edges that weigh little: they only count together.
-_REACH = 1.02
+_REACH = 1.01
 # Weight that all pairs of a community must have on average, as a share of the threshold, in a library of a thousand
 # nodes. It grows with the number of strangers: the most alike of a million are more alike than those of a thousand.
-_RESOLUTION = 0.013
+_RESOLUTION = 0.012
 _RESOLUTION_GROWTH = 0.25
-# Of the threshold: pieces of one person are as near to each other as their faces are on average.
-_PIECES = 0.85
 # A node is as dense as its distance to this neighbour, so one false face between two people is no bridge.
 _HDBSCAN_NEIGHBOUR = 3
 # No edge has weight 0, at whatever distance it is.
@@ -223,10 +221,13 @@ class _Task:
         """Joins pieces of people who are larger than the lists of neighbours: most of the edges that they should have
         are missing, so they are worth less to the graph than they are.
         """
-        threshold = self.threshold * _PIECES
-        start = first_seen(communities)
         return average_linkage(
-            self.vectors, self.mass, self.graph, threshold=threshold, cannot_link=self.apart, start=start
+            self.vectors,
+            self.mass,
+            self.graph,
+            threshold=self.threshold,
+            cannot_link=self.apart,
+            start=first_seen(communities),
         )
 
     def _communities(self) -> IntArray:

@@ -71,6 +71,36 @@ def pairwise(truth: Sequence[Hashable], found: Sequence[Hashable]) -> Scores:
     return Scores(precision=hits / claimed if claimed else 1.0, recall=hits / true if true else 1.0)
 
 
+def purity(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
+    """Share of items that belong to the person who has most of their group, 0..1.
+
+    Args:
+        truth: The true person of each item.
+        found: The group of each item; ``None`` or -1 means that the item is in no group, and counts as alone.
+
+    Raises:
+        ValueError: If the lengths differ or there is no item.
+    """
+    both, _, by_found = _counts(truth, found)
+    most = np.zeros(len(by_found), dtype=np.int64)
+    np.maximum.at(most, both[:, 1], both[:, 2])
+    return float(most.sum() / both[:, 2].sum())
+
+
+def splits(truth: Sequence[Hashable], found: Sequence[Hashable]) -> int:
+    """How many groups there are too many: for each person the groups that they are in, but for the first.
+
+    Args:
+        truth: The true person of each item.
+        found: The group of each item; ``None`` or -1 means that the item is in no group, and counts as alone.
+
+    Raises:
+        ValueError: If the lengths differ or there is no item.
+    """
+    both, by_truth, _ = _counts(truth, found)
+    return len(both) - len(by_truth)
+
+
 def _pairs(sizes: IntArray) -> int:
     return int((sizes * (sizes - 1) // 2).sum())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.clustering import bcubed, pairwise
+from app.clustering import bcubed, pairwise, purity, splits
 
 # (truth, found, BCubed precision and recall, pairwise precision and recall)
 CASES = {
@@ -56,3 +56,15 @@ def test_agrees_with_the_shared_scorer(shared: Path, tmp_path: Path) -> None:
     ours = (items.precision, items.recall, items.f, pairs.precision, pairs.recall, pairs.f)
     names = [f"{kind}_{part}" for kind in ("bcubed", "pairwise") for part in ("precision", "recall", "f")]
     assert ours == pytest.approx([scores[name] for name in names], abs=6e-5)
+
+
+def test_purity_counts_those_who_are_in_the_right_group() -> None:
+    assert purity("aaabb", [0, 0, 0, 0, 1]) == pytest.approx(0.8)
+    assert purity("ab", [None, -1]) == 1.0
+    assert purity("ab", [0, 0]) == 0.5
+
+
+def test_splits_counts_groups_that_are_too_many() -> None:
+    assert splits("aaabb", [0, 0, 0, 1, 1]) == 0
+    assert splits("aaabb", [0, 1, 2, 1, 1]) == 2
+    assert splits("aab", [-1, -1, 0]) == 1
