@@ -19,7 +19,7 @@ from app.cli_migrate import migrate_pack_command
 from app.cli_models import models
 from app.cli_people import people_command, person_group
 from app.cli_review import review_command
-from app.cli_search import search_command
+from app.cli_search import duplicates_command, search_command
 from app.cli_watch import watch_command
 from app.config import PROJECT_ROOT
 from app.services.export import export_faces
@@ -56,6 +56,7 @@ main.add_command(person_group)
 main.add_command(history_command)
 main.add_command(undo_command)
 main.add_command(search_command)
+main.add_command(duplicates_command)
 main.add_command(ingest_command)
 main.add_command(watch_command)
 main.add_command(models)

@@ -13,6 +13,7 @@ from rich.console import Console
 from app.cli_base import open_context, plain_errors, print_json
 from app.domain import MediaKind
 from app.services.context import Context
+from app.services.duplicates import find_duplicates
 from app.services.search import (
     Limits,
     Matches,
@@ -80,6 +81,28 @@ def search_command(image: str | None, face_id: int | None, person_id: int | None
     for result in results:
         console.print(f"[bold]Face {result.index + 1}[/bold] at {result.box.x1:.0f}, {result.box.y1:.0f}")
         _print_matches(console, result)
+
+
+@click.command("duplicates")
+@click.option("--video", "video_id", type=int, help="Only pairs with this video.")
+@click.option("--limit", default=50, show_default=True, help="How many pairs to show.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@plain_errors
+def duplicates_command(video_id: int | None, limit: int, as_json: bool) -> None:
+    """Finds videos that show the same footage, by the faces in it."""
+    found = find_duplicates(open_context(), video_id=video_id, limit=limit)
+    if as_json:
+        print_json([dataclasses.asdict(pair) for pair in found])
+        return
+    if not found:
+        click.echo("No two videos show the same faces at the same time.")
+    for pair in found:
+        click.echo(f"{pair.video.title}  =  {pair.other.title}: {pair.seconds:.1f} s with faces, {pair.share:.0%}")
+        for shot in pair.shots[:5]:
+            click.echo(
+                f"  {shot.start:.1f} to {shot.end:.1f} s  =  {shot.other_start:.1f} to {shot.other_end:.1f} s, "
+                f"{shot.faces} faces"
+            )
 
 
 def _options(given: dict[str, Any]) -> SearchOptions:

@@ -23,6 +23,9 @@ STREAMED_ENDPOINTS = UPLOAD_ENDPOINTS | {"tus.create", "tus.chunk", "tus.overrid
 # These take lists of thousands of links, also as a file, which is small enough for the memory.
 LIST_ENDPOINTS = frozenset({"api.process_urls", "pages.add_urls"})
 LIST_BODY = 8_000_000
+# A picture to search with is looked at and not kept: as a file, or a third longer as text in JSON.
+PICTURE_ENDPOINTS = frozenset({"api.search"})
+PICTURE_BODY = 44_000_000
 FILE_FIELDS = ("file", "video", "files", "videos")
 SMALL_BODY = 1_000_000  # bytes; every request that is no upload
 # After a file passed the limit its rest is read and thrown away, so that the sender hears the answer instead of a
@@ -91,7 +94,7 @@ class UploadRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
-        if self.endpoint in LIST_ENDPOINTS:
+        if self.endpoint in LIST_ENDPOINTS | PICTURE_ENDPOINTS:
             return io.BytesIO()
         if self.endpoint not in UPLOAD_ENDPOINTS:
             raise InvalidInputError("This address takes no files.")
@@ -122,6 +125,8 @@ def install_uploads(app: Flask) -> None:
     def limit_body() -> None:
         if request.endpoint in LIST_ENDPOINTS:
             request.max_content_length = request.max_form_memory_size = LIST_BODY
+        elif request.endpoint in PICTURE_ENDPOINTS:
+            request.max_content_length = request.max_form_memory_size = PICTURE_BODY
         else:
             request.max_content_length = None if request.endpoint in STREAMED_ENDPOINTS else SMALL_BODY
 

@@ -16,6 +16,7 @@ from app.routes.api import (
     queues,
     relations,
     review,
+    search,
     uploads,
     videos,
 )
@@ -41,6 +42,7 @@ def make_api() -> Blueprint:
         exports,
         review,
         relations,
+        search,
     ):
         part.register(api)
     return api

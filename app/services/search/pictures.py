@@ -12,7 +12,7 @@ from app.pixels import decode_image
 from app.services.context import Context
 from app.services.inspection import max_pixels
 
-MAX_BYTES = 50_000_000
+MAX_BYTES = 32_000_000
 FETCH_SECONDS = 30.0
 READ_SECONDS = 10.0
 
