@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from app.clustering.agglomerative import average_linkage
 from app.clustering.communities import joined, leiden, sums
@@ -25,7 +26,7 @@ from app.clustering.contradictions import consistent
 from app.clustering.density import dbscan
 from app.clustering.hard_rules import join_must_links, take_apart
 from app.clustering.hierarchy import hdbscan
-from app.clustering.neighbours import NeighbourGraph, build_graph
+from app.clustering.neighbours import GraphBuilder, NeighbourGraph, build_graph
 from app.domain import FloatArray, IntArray
 
 Algorithm = Literal["agglomerative", "dbscan", "hdbscan", "graph"]
@@ -127,6 +128,7 @@ def group(
     weights: FloatArray | None = None,
     neighbours: int = 64,
     min_samples: int = 1,
+    graph_of: GraphBuilder = build_graph,
 ) -> IntArray:
     """Groups nodes into people.
 
@@ -150,6 +152,7 @@ def group(
         neighbours: Neighbours per node in the graph.
         min_samples: For ``dbscan``, how many nodes within the radius (itself included) make a core. With 1 nothing
             is noise: a node is a track, which has proven itself before it gets here.
+        graph_of: Builds the graph, as :func:`app.clustering.neighbours.build_graph` does.
 
     Returns:
         ``int64`` (n,): groups 0, 1, ... in the order of their first node; -1 is noise (``dbscan`` only).
@@ -173,8 +176,9 @@ def group(
     if not count:
         return np.empty(0, dtype=np.int64)
     radius = threshold * _REACH if algorithm == "graph" else threshold
-    graph = build_graph(vectors[order], radius=radius, k=neighbours)
-    task = _Task(vectors[order], mass[order], threshold, apart, ties, graph)
+    vectors, mass = vectors[order], mass[order]
+    graph = graph_of(vectors, radius=radius, k=neighbours)
+    task = _Task(vectors, mass, threshold, apart, ties, graph)
     return first_seen(task.labels(algorithm, min_samples)[place])
 
 
@@ -233,14 +237,13 @@ class _Task:
     def _communities(self) -> IntArray:
         """Communities of must-link groups; an edge weighs more the shorter it is, and as many faces as its ends have."""
         distances, radius = self.graph.distances, self.threshold * _REACH
-        rows = np.repeat(np.arange(len(self.mass)), np.diff(distances.indptr))
-        mass = self.mass.astype(np.float64)
-        near = np.maximum(radius - distances.data.astype(np.float64), _LEAST_WEIGHT * radius)
-        weights = distances.astype(np.float64)
-        weights.data = near * mass[rows] * mass[distances.indices]
+        near = np.maximum(radius - distances.data, _LEAST_WEIGHT * radius).astype(np.float32)
+        near *= np.repeat(self.mass, np.diff(distances.indptr))
+        near *= self.mass[distances.indices]
+        weights = csr_matrix((near, distances.indices, distances.indptr), shape=distances.shape)
         found = leiden(
             joined(weights, self.ties),
-            sums(self.ties, mass),
+            sums(self.ties, self.mass.astype(np.float64)),
             resolution=self.threshold * _resolution(len(self.mass)),
         )
         labels: IntArray = found[self.ties]

@@ -28,6 +28,8 @@ SEED = 20_19
 ROUNDS = 40
 REFINING_ROUNDS = 12
 LEVELS = 20
+# Nodes whose moves are looked at together: the memory that it takes does not grow with the graph.
+CHUNK_ROWS = 65_536
 # A gain that is smaller than this share of the resolution is rounding.
 LEAST_GAIN = 1e-6
 
@@ -46,7 +48,7 @@ def leiden(weights: csr_matrix, masses: Floats, *, resolution: float) -> IntArra
         ``int64`` (n,) community of each node, 0, 1, ... in the order of their first node; each is connected.
     """
     random = np.random.default_rng(SEED)
-    graph = _Graph(weights.astype(np.float64), masses, resolution)
+    graph = _Graph(weights, masses, resolution)
     places = np.arange(graph.count, dtype=np.int64)  # of the nodes in the graph of the level
     labels = places.copy()
     for _ in range(LEVELS):
@@ -94,9 +96,27 @@ class _Graph:
         Who leaves without going to another one gets a number that has no members.
         """
         members = sums(labels, self.masses, self.count)
-        membership = csr_matrix(
-            (np.ones(self.count), labels, np.arange(self.count + 1)), shape=(self.count, self.count)
-        )
+        membership = csr_matrix((np.ones(self.count), labels, np.arange(self.count + 1)), shape=self.weights.shape)
+        parts = [
+            self._wishes(movers[start : start + CHUNK_ROWS], labels, takes, members, membership)
+            for start in range(0, len(movers), CHUNK_ROWS)
+        ]
+        who, to, gains, leaving, content = (np.concatenate(column) for column in zip(*parts, strict=True))
+        chosen = _not_too_many(to, gains, self.masses[who], members)
+        free = np.flatnonzero(members == 0)
+        leaving = leaving[: len(free)]
+        going = np.concatenate([who[chosen], leaving])
+        return going, np.concatenate([to[chosen], free[: len(leaving)]]), content
+
+    def _wishes(
+        self,
+        movers: IntArray,
+        labels: IntArray,
+        takes: npt.NDArray[np.bool_],
+        members: Floats,
+        membership: csr_matrix,
+    ) -> tuple[IntArray, IntArray, Floats, IntArray, IntArray]:
+        """Who wants to join which community and gains how much; who wants to leave theirs; and who wants nothing."""
         near = self.weights[movers] @ membership
         row = np.repeat(np.arange(len(movers)), np.diff(near.indptr))
         mass, own = self.masses[movers], labels[movers]
@@ -105,29 +125,21 @@ class _Graph:
         stay[row[here]] += near.data[here]
         gain = near.data - self.resolution * mass[row] * members[near.indices] - stay[row]
         # nobody need stay where they lose: being alone gains nothing and loses nothing
-        least = np.maximum(-stay, 0.0) + LEAST_GAIN * self.resolution * mass**2
-        good = ~here & (gain > least[row])
-        content = np.ones(len(movers), dtype=bool)
+        least = LEAST_GAIN * self.resolution * mass**2
+        good = ~here & (gain > (np.maximum(-stay, 0.0) + least)[row])
+        content = stay >= -least
         content[row[good]] = False
         good &= takes[near.indices]
-        row, column, gain = row[good], near.indices[good].astype(np.int64), gain[good]
-        order = np.lexsort((column, -gain, row))
+        row, to, gain = row[good], near.indices[good].astype(np.int64), gain[good]
+        order = np.lexsort((to, -gain, row))
         best = order[np.flatnonzero(np.diff(row[order], prepend=-1))]
-        alone = stay < -LEAST_GAIN * self.resolution * mass**2
-        alone[row[best]] = False
-        free = np.flatnonzero(members == 0)
-        leaving = np.flatnonzero(alone)[: len(free)]
-        best = best[_not_too_many(column[best], gain[best], mass[row[best]], members)]
-        going = np.concatenate([movers[row[best]], movers[leaving]])
-        content[leaving] = False
-        return going, np.concatenate([column[best], free[: len(leaving)]]), movers[content]
+        leaves = stay < -least
+        leaves[row[best]] = False
+        return movers[row[best]], to[best], gain[best], movers[leaves], movers[content]
 
     def within(self, labels: IntArray) -> _Graph:
         """Without the edges between communities."""
-        inside = self.weights.tocoo()
-        same = labels[inside.row] == labels[inside.col]
-        kept = (inside.data[same], (inside.row[same], inside.col[same]))
-        return _Graph(coo_matrix(kept, shape=inside.shape).tocsr(), self.masses, self.resolution)
+        return _Graph(_inside(self.weights, labels), self.masses, self.resolution)
 
     def aggregated(self, parts: IntArray) -> _Graph:
         """With each part as one node."""
@@ -155,18 +167,26 @@ def joined(weights: csr_matrix, parts: IntArray) -> csr_matrix:
 
     Args:
         weights: CSR (n, n).
-        parts: ``int64`` (n,), 0, 1, ... without gaps.
+        parts: ``int64`` (n,), 0, 1, ... without gaps; where each node is a part, they are in order.
     """
-    edges = weights.tocoo()
-    row, column = parts[edges.row], parts[edges.col]
-    outside = row != column
     count = int(parts.max(initial=-1)) + 1
-    return coo_matrix((edges.data[outside], (row[outside], column[outside])), shape=(count, count)).tocsr()
+    if count == len(parts):
+        return weights
+    numbers = parts.astype(np.int32)
+    row, column = np.repeat(numbers, np.diff(weights.indptr)), numbers[weights.indices]
+    outside = row != column
+    edges = (weights.data[outside], (row[outside], column[outside]))
+    return coo_matrix(edges, shape=(count, count)).tocsr()
+
+
+def _inside(weights: csr_matrix, labels: IntArray) -> csr_matrix:
+    """Leaves out the edges between nodes of different labels."""
+    numbers = labels.astype(np.int32)
+    same = np.repeat(numbers, np.diff(weights.indptr)) == numbers[weights.indices]
+    before = np.concatenate([[0], np.cumsum(same)])
+    return csr_matrix((weights.data[same], weights.indices[same], before[weights.indptr]), shape=weights.shape)
 
 
 def _connected(weights: csr_matrix, labels: IntArray) -> IntArray:
     """Takes communities apart that are in several pieces."""
-    edges = weights.tocoo()
-    same = labels[edges.row] == labels[edges.col]
-    inside = coo_matrix((edges.data[same], (edges.row[same], edges.col[same])), shape=edges.shape)
-    return first_seen(connected_components(inside, directed=False)[1].astype(np.int64))
+    return first_seen(connected_components(_inside(weights, labels), directed=False)[1].astype(np.int64))
