@@ -15,6 +15,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 Task = dict[str, Any]
@@ -193,6 +194,111 @@ class FaceRecognition:
         return {"seconds": seconds, "faces": sum(found)}
 
 
+class DeepSort:
+    """``deep-sort-realtime``, with the embeddings that it is given."""
+
+    def __init__(self) -> None:
+        from deep_sort_realtime.deepsort_tracker import DeepSort as Api
+
+        self._api = Api
+
+    def about(self) -> Answer:
+        """Versions."""
+        return {"about": f"deep-sort-realtime {version('deep-sort-realtime')}"}
+
+    def follow(self, film: str, settings: Task) -> Answer:
+        """Follows the faces of a scene; answers with pairs of face and track, for faces that it has in a track."""
+        import numpy as np
+
+        given = np.load(film)
+        ends = np.cumsum(given["sizes"])
+        owners: list[tuple[int, int]] = []
+
+        def work() -> None:
+            tracker = self._api(embedder=None, **settings)
+            for begin, end in zip(ends - given["sizes"], ends, strict=True):
+                boxes = given_boxes[begin:end]
+                faces = [
+                    ([x1, y1, x2 - x1, y2 - y1], 0.9, int(key))
+                    for (x1, y1, x2, y2), key in zip(boxes, keys[begin:end], strict=True)
+                ]
+                for track in tracker.update_tracks(faces, embeds=list(embeddings[begin:end])):
+                    if track.is_confirmed() and track.time_since_update == 0:
+                        owners.append((int(track.get_det_class()), int(track.track_id)))
+
+        given_boxes, keys, embeddings = given["boxes"], given["keys"], given["embeddings"].astype(float)
+        seconds, _ = _seconds(work)
+        return {"seconds": seconds, "owners": owners}
+
+
+class Judges:
+    """``motmetrics`` and the metrics of ``trackers``: what our own figures are held against."""
+
+    def __init__(self) -> None:
+        import motmetrics
+
+        _open_without_the_rest("trackers", "trackers.eval")
+        from trackers.eval.hota import compute_hota_metrics
+
+        self._api, self._hota = motmetrics, compute_hota_metrics
+
+    def about(self) -> Answer:
+        """Versions."""
+        return {"about": f"motmetrics {version('motmetrics')}, trackers {version('trackers')}"}
+
+    def judge(self, film: str) -> Answer:
+        """MOTA and IDF1 at an overlap of one half by motmetrics, HOTA over 5 to 95 % by trackers."""
+        import numpy as np
+
+        given = np.load(film)
+        truth = _by_frame(given["people_sizes"], given["people"], given["people_boxes"])
+        tracks = _by_frame(given["sizes"], given["tracks"], given["boxes"])
+        plain = self._api.MOTAccumulator(auto_id=True)
+        overlaps = []
+        for (people, people_boxes), (said, boxes) in zip(truth, tracks, strict=True):
+            overlaps.append(_overlaps(people_boxes, boxes))
+            plain.update(people, said, np.where(overlaps[-1] >= 0.5, 1 - overlaps[-1], np.nan))
+        both = self._api.metrics.create().compute(plain, metrics=["mota", "idf1"], name="all")
+        hota = self._hota([people for people, _ in truth], [said for said, _ in tracks], overlaps)
+        return {
+            "mota": float(both["mota"].iloc[0]),
+            "idf1": float(both["idf1"].iloc[0]),
+            "hota": float(hota["HOTA"]),
+        }
+
+
+def _open_without_the_rest(*packages: str) -> None:
+    """Lets modules of a package be imported without what its ``__init__`` asks for and they do not need."""
+    for name in packages:
+        found = find_spec(name) if "." not in name else None
+        folders = list(found.submodule_search_locations or []) if found else []
+        if "." in name:
+            folders = [f"{folder}/{name.split('.')[-1]}" for folder in sys.modules[name.rpartition(".")[0]].__path__]
+        sys.modules[name] = ModuleType(name)
+        sys.modules[name].__path__ = folders
+
+
+def _overlaps(one: Any, other: Any) -> Any:
+    """Intersection over union of all pairs; the functions of both packages need an older NumPy."""
+    import numpy as np
+
+    low, high = np.maximum(one[:, None, :2], other[None, :, :2]), np.minimum(one[:, None, 2:], other[None, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (one, other)]
+    return shared / np.maximum(areas[0][:, None] + areas[1][None, :] - shared, 1e-12)
+
+
+def _by_frame(sizes: Any, numbers: Any, boxes: Any) -> list[tuple[Any, Any]]:
+    """Numbers and boxes of each frame; those of negative numbers are left out."""
+    found, begin = [], 0
+    for size in sizes:
+        part = slice(begin, begin + size)
+        said = numbers[part] >= 0
+        found.append((numbers[part][said], boxes[part][said]))
+        begin += size
+    return found
+
+
 def _version(*names: str) -> str:
     for name in names:
         try:
@@ -207,6 +313,8 @@ PEERS: dict[str, Callable[[], Any]] = {
     "deepface": DeepFace,
     "dlib": Dlib,
     "face_recognition": FaceRecognition,
+    "deep_sort": DeepSort,
+    "judges": Judges,
 }
 
 if __name__ == "__main__":

@@ -19,7 +19,13 @@ from benchmarks.films import ROOT
 ENVIRONMENT = ROOT / "build" / "bench-peers"
 REQUIREMENTS = ROOT / "benchmarks" / "requirements-peers.txt"
 # It names dlib, which has no wheels and takes half an hour to compile; dlib-bin is the same, compiled.
-WITHOUT_DEPENDENCIES = ("face_recognition==1.3.0", "click==8.5.1")
+# deep-sort-realtime and trackers name opencv-python, which must not be installed beside the headless one.
+WITHOUT_DEPENDENCIES = (
+    "face_recognition==1.3.0",
+    "click==8.5.1",
+    "deep-sort-realtime==1.3.2",
+    "trackers==2.6.1",
+)
 WORKER = ROOT / "benchmarks" / "peer_worker.py"
 _INSTALL_SECONDS = 1200
 _ANSWER_SECONDS = 600

@@ -123,7 +123,7 @@ FULL = Plan(
     intervals=(0.5, 1.0, 2.0),
     known_repeats=6,
     track_rates=(1.0, 2.0, 5.0, 25.0),
-    track_scenes=4,
+    track_scenes=3,
     track_seconds=60.0,
     long_seconds=1800,
     groupings=Sizes(ours=(10_000, 100_000, 1_000_000), peers=(10_000, 20_000), exact=100_000, adding=1_000_000),
