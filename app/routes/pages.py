@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from app.domain import Sampling
 from app.errors import AppError, ConflictError, InvalidInputError
-from app.routes import job_pages
+from app.routes import clustering_pages, job_pages
 from app.routes.api.bodies import read_lists, read_options
 from app.routes.current import current_context
 from app.routes.errors import status_of
@@ -20,6 +20,7 @@ from app.routes.uploads import receive_uploads
 from app.services import library
 from app.services.again import look_again
 from app.services.erase import delete_video
+from app.services.grouping.runs import waiting_run
 from app.services.ingest import Submission
 from app.services.ingest_links import read_list, submit_urls
 from app.services.limits import disk_state
@@ -57,6 +58,7 @@ def make_pages() -> Blueprint:
     ):
         pages.add_url_rule(rule, view_func=action, methods=["POST"])
     job_pages.register(pages)
+    clustering_pages.register(pages)
     pages.context_processor(_live_mark)
     return pages
 
@@ -93,7 +95,8 @@ def people() -> str:
     order = _choice("order", cast("tuple[PeopleOrder, ...]", get_args(PeopleOrder)))
     only = _choice("only", cast("tuple[PeopleFilter, ...]", get_args(PeopleFilter)))
     view = library.list_people(current_context(), _page(PEOPLE_PER_PAGE), order=order, only=only)
-    return render_template("people.html", view=view, order=order, only=only)
+    waiting = waiting_run(current_context())
+    return render_template("people.html", view=view, order=order, only=only, waiting=waiting)
 
 
 def person(person_id: int) -> str:
