@@ -14,17 +14,35 @@ from collections.abc import Iterator
 
 from app.clustering import sharded
 from app.clustering.neighbours.blocks import Floats
-from app.clustering.neighbours.build import search_lists, share_out
+from app.clustering.neighbours.build import GraphBuilder, build_graph, search_lists, share_out
 from app.clustering.neighbours.graph import NeighbourGraph, symmetric
 from app.clustering.neighbours.scan import Found, Phase
 from app.services.context import Context
 from app.services.graph_folder import ShardFolder
+from app.services.presence import count_workers
 
 logger = logging.getLogger(__name__)
 
 # Long enough for a shard on a slow machine: what is taken over too early is done twice
 STALE_SECONDS = 600.0
 LOOK_SECONDS = 0.1
+# Below, one process is as quick: a minute at most
+SHARED_NODES = 200_000
+# So that nobody waits long for the last one
+SHARDS_PER_WORKER = 4
+
+
+def graph_builder(context: Context) -> GraphBuilder:
+    """What builds the neighbour graph: this process, and where the library is very large, other workers with it."""
+
+    def build(embeddings: Floats, /, *, radius: float, k: int) -> NeighbourGraph:
+        helpers = count_workers(context) - 1
+        if helpers < 1 or len(embeddings) < SHARED_NODES:
+            return build_graph(embeddings, radius=radius, k=k)
+        shards = SHARDS_PER_WORKER * (helpers + 1)
+        return sharded_graph(context, embeddings, radius=radius, k=k, shards=shards, helpers=helpers)
+
+    return build
 
 
 def sharded_graph(

@@ -5,8 +5,8 @@
 ``inverted_lists`` the one for nodes that come and go.
 """
 
-from app.clustering.neighbours.build import build_graph
+from app.clustering.neighbours.build import GraphBuilder, build_graph
 from app.clustering.neighbours.graph import NeighbourGraph
 from app.clustering.neighbours.inverted_lists import Hits, InvertedLists
 
-__all__ = ["Hits", "InvertedLists", "NeighbourGraph", "build_graph"]
+__all__ = ["GraphBuilder", "Hits", "InvertedLists", "NeighbourGraph", "build_graph"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 import numpy as np
 
@@ -17,6 +18,13 @@ PROBES = 16
 CHUNK_ROWS = 2048
 
 Run = Callable[[Phase], Iterable[Found]]
+
+
+class GraphBuilder(Protocol):
+    """Builds the neighbour graph of a library, as :func:`build_graph` does."""
+
+    def __call__(self, embeddings: Floats, /, *, radius: float, k: int) -> NeighbourGraph:
+        """See :func:`build_graph`."""
 
 
 def build_graph(embeddings: Floats, *, radius: float, k: int = 64, exact: bool | None = None) -> NeighbourGraph:

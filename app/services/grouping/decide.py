@@ -10,6 +10,7 @@ import numpy as np
 from app.clustering.algorithms import group, threshold_share
 from app.clustering.known import Nodes, Rules
 from app.clustering.means import plain_means
+from app.clustering.neighbours import GraphBuilder, build_graph
 from app.clustering.regroup import regroup
 from app.config import Settings
 from app.domain import FloatArray, IntArray
@@ -41,7 +42,12 @@ class Decision:
 
 
 def decide(
-    settings: Settings, pack: Pack, nodes: TrackNodes, house: HouseRules, vectors: FloatArray | None = None
+    settings: Settings,
+    pack: Pack,
+    nodes: TrackNodes,
+    house: HouseRules,
+    vectors: FloatArray | None = None,
+    graph_of: GraphBuilder = build_graph,
 ) -> Decision:
     """Decides whose each track is.
 
@@ -51,6 +57,7 @@ def decide(
         nodes: The tracks.
         house: What users said; what is about other tracks does not matter.
         vectors: ``float32`` (n, dimension) what is grouped, no longer than 1; by default made of the embeddings.
+        graph_of: Builds the neighbour graph.
     """
     threshold = threshold_of(settings, pack)
     if vectors is None:
@@ -72,6 +79,7 @@ def decide(
             cannot_link=cannot,
             must_link=must,
             weights=weights,
+            graph_of=graph_of,
         )
 
     outcome = regroup(known, rules, by_algorithm, threshold=threshold, poor_threshold=threshold * POOR_SHARE)

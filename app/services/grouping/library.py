@@ -16,6 +16,7 @@ from app.domain import RunState
 from app.errors import AppError, JobCancelledError, JobLostError, JobPausedError, WorkerStoppingError
 from app.models import ClusteringRun
 from app.services.context import Context
+from app.services.graph_shards import graph_builder
 from app.services.grouping.apply import Applied, apply_plan
 from app.services.grouping.decide import Decision
 from app.services.grouping.describe import contradictions, describe, sentence
@@ -79,7 +80,7 @@ def cluster_library(context: Context, run: JobRun | None = None, *, preview: boo
     with waited_for(context, GROUPING_LOCK, run) as lock, _failures_noted(context, job_id):
         with context.database.session() as session:
             state = read_state(context.settings, session)
-        decision = state.decide(context.settings)
+        decision = state.decide(context.settings, graph_builder(context))
         with context.database.session() as session:
             proposal = _propose(context.settings, session, state, decision, preview=preview)
         lock.check()

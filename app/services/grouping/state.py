@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.clustering.neighbours import GraphBuilder, build_graph
 from app.config import Settings
 from app.services.grouping.decide import Decision, decide, threshold_of
 from app.services.grouping.plan import Plan
@@ -48,11 +49,11 @@ class LibraryState:
         counts = np.bincount(place, weights=self.nodes.face_counts).astype(np.int64)
         return dict(zip(people.tolist(), counts.tolist(), strict=True))
 
-    def decide(self, settings: Settings) -> Decision:
-        """Whose each track should be."""
+    def decide(self, settings: Settings, graph_of: GraphBuilder = build_graph) -> Decision:
+        """Whose each track should be; ``graph_of`` builds the neighbour graph."""
         if self.pack is None or self.nodes is None:
             return Decision(np.empty(0, np.int64))
-        return decide(settings, self.pack, self.nodes, self.house)
+        return decide(settings, self.pack, self.nodes, self.house, graph_of=graph_of)
 
     def plan(self, decision: Decision) -> Plan:
         """What a decision changes."""

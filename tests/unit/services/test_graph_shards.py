@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.clustering.neighbours import NeighbourGraph, build_graph
+from app.clustering.neighbours import NeighbourGraph, build, build_graph
 from app.services import graph_shards
 from app.services.context import Context, NoQueue
 from app.services.graph_folder import ShardFolder
-from app.services.graph_shards import help_compare, sharded_graph
+from app.services.graph_shards import graph_builder, help_compare, sharded_graph
 from tests.unit.clustering.people import make_people
 
 
@@ -98,3 +98,24 @@ def test_a_shard_is_taken_by_one_until_it_is_stale(tmp_path: Path) -> None:
     os.utime(tmp_path / "taken-0-3", (time.time() - 100,) * 2)
     assert folder.claim(0, 3, 60.0)
     assert not folder.claim(0, 3, 60.0)
+
+
+@pytest.mark.parametrize(("workers", "least", "shared"), [(3, 0, True), (1, 0, False), (3, 10_000, False)])
+def test_only_very_large_libraries_are_shared_and_only_with_others(
+    context: Context,
+    vectors: np.ndarray,
+    whole: NeighbourGraph,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: int,
+    least: int,
+    shared: bool,
+) -> None:
+    queue = Helpers()
+    context = replace(context, queue=queue)
+    queue.work = lambda name: help_compare(context, name)
+    monkeypatch.setattr(graph_shards, "SHARED_NODES", least)
+    monkeypatch.setattr(graph_shards, "count_workers", lambda _: workers)
+    monkeypatch.setattr(build, "EXACT_NODES", 0)
+    assert _same(graph_builder(context)(vectors, radius=0.4, k=8), whole)
+    queue.join()
+    assert bool(queue.done) == shared
