@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,7 +19,7 @@ from app.domain import JobState, Sampling
 from app.errors import AppError, NotFoundError
 from app.services.context import Context
 from app.services.folders import look_into
-from app.services.grouping import ClusterSummary, cluster_library
+from app.services.grouping import ClusterSummary, cluster_library, newest_person, people_since
 from app.services.ingest import Submission, submit_file
 from app.services.ingest_links import read_list, submit_url
 from app.services.ingest_options import IngestOptions
@@ -166,13 +166,13 @@ def ingest_all(context: Context, sources: Sequence[str], asked: Asked, console: 
     Returns:
         What became of each; one bad source does not stop the others.
     """
-    report = IngestReport()
+    report, newest = IngestReport(), newest_person(context)
     with make_progress(console) as progress:
         for source in sources:
             for name, submit in _expand(context, source, asked):
                 report.results.extend(_ingest_one(context, name, submit, progress))
     if any(not result.error for result in report.results):
-        report.summary = cluster_library(context)
+        report.summary = replace(cluster_library(context), new_people=people_since(context, newest))
     return report
 
 

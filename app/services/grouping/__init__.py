@@ -2,7 +2,7 @@
 
 from app.services.grouping.decide import Decision, decide, group_tracks
 from app.services.grouping.library import GROUPING_LOCK, ClusterSummary, apply_decision, cluster_library
-from app.services.grouping.newcomers import place_newcomers
+from app.services.grouping.newcomers import newest_person, people_since, place_newcomers
 from app.services.grouping.request import (
     request_clustering,
     request_clustering_if_small,
@@ -19,6 +19,8 @@ __all__ = [
     "cluster_library",
     "decide",
     "group_tracks",
+    "newest_person",
+    "people_since",
     "place_newcomers",
     "request_clustering",
     "request_clustering_if_small",

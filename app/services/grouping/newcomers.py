@@ -138,3 +138,15 @@ def _write(session: Session, plan: Plan, video_id: int) -> int:
 def _left_empty(session: Session, plan: Plan) -> list[Person]:
     """People of the plan of whom nothing is left; kept people lose nothing here."""
     return people_rows.emptied(session, plan.before[plan.before != NOBODY].tolist())
+
+
+def newest_person(context: Context) -> int:
+    """The person who came last, 0 before the first one."""
+    with context.database.session() as session:
+        return session.scalar(select(func.max(Person.id))) or 0
+
+
+def people_since(context: Context, newest: int) -> int:
+    """How many people came after a certain one and are still there."""
+    with context.database.session() as session:
+        return session.scalar(select(func.count()).select_from(Person).where(Person.id > newest)) or 0
