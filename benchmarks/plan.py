@@ -22,6 +22,7 @@ PARTS = (
     "segments",
     "clustering",
     "grouping",
+    "search",
     "memory",
     "images",
 )
@@ -58,6 +59,8 @@ class Plan:
         long_seconds: Length of the film that several workers share.
         groupings: How many faces are grouped, for each way of grouping.
         algorithms: What the algorithms of grouping are compared on.
+        searched: Numbers of faces among which is searched.
+        searches: How often.
         image_packs: Packs whose memory is measured over many pictures.
         images: Number of these pictures, in thousands.
     """
@@ -88,6 +91,8 @@ class Plan:
     long_seconds: int
     groupings: Sizes
     algorithms: grouping.Contents
+    searched: tuple[int, ...]
+    searches: int
     image_packs: tuple[str, ...]
     images: int
 
@@ -128,6 +133,8 @@ FULL = Plan(
     long_seconds=1800,
     groupings=Sizes(ours=(10_000, 100_000, 1_000_000), peers=(10_000, 20_000), exact=100_000, adding=1_000_000),
     algorithms=grouping.FULL,
+    searched=(10_000, 100_000, 1_000_000),
+    searches=100,
     image_packs=("bundled", "yunet-mobilefacenet"),
     images=20_000,
 )
@@ -158,6 +165,8 @@ QUICK = Plan(
     long_seconds=48,
     groupings=Sizes(ours=(2_000,), peers=(1_000,), exact=2_000, adding=2_000),
     algorithms=grouping.QUICK,
+    searched=(20_000,),
+    searches=5,
     image_packs=("bundled",),
     images=2_000,
 )

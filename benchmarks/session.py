@@ -25,6 +25,8 @@ from benchmarks import (
     report,
     sampling,
     sampling_report,
+    search,
+    search_report,
     segments,
     sizes,
     speed_report,
@@ -78,6 +80,7 @@ class Session:
         self._shared: list[segments.Shared] = []
         self._grouped: list[clustering_scale.Grouped] = []
         self._compared: list[grouping.Scored] = []
+        self._searched: list[search.Index] = []
         self._python: Path | PeerError | None = None
 
     def measure(self, part: str) -> None:
@@ -98,6 +101,7 @@ class Session:
         broken = [Verdict(None, f"{part}: it broke") for part in self.broken]
         shared = [segments.verdict(self._shared)] if self._shared else []
         shared += clustering_scale_report.verdicts(self._grouped)
+        shared += search_report.verdicts(self._searched)
         shared += tracking.verdicts(self._tracked) if self._tracked else []
         return [*speed_report.verdicts(self._speed), *report.verdicts(self._films, self._peaks), *shared, *broken]
 
@@ -114,6 +118,7 @@ class Session:
         parts += [segments.section(self._shared, self._plan.long_seconds)] if self._shared else []
         parts += [clustering_scale_report.section(self._grouped)] if self._grouped else []
         parts += [grouping_report.section(self._compared)] if self._compared else []
+        parts += [search_report.section(self._searched)] if self._searched else []
         parts += report.time_sections(self._films, charts.get("pipeline")) if self._films else []
         return parts + (report.memory_sections(self._peaks) if self._peaks else [])
 
@@ -188,6 +193,10 @@ class Session:
 
     def _measure_clustering(self) -> None:
         self._grouped = clustering_scale.measure(self._plan.groupings, self._work / "faces", self._say)
+
+    def _measure_search(self) -> None:
+        plan = self._plan
+        self._searched = search.measure(plan.searched, plan.searches, self._work / "search", self._say)
 
     def _measure_grouping(self) -> None:
         self._compared = grouping.measure(self._plan.algorithms, self._weights, self._say)

@@ -151,7 +151,9 @@ class Codes:
 
     def _rounded(self, query: FloatArray) -> tuple[FloatArray, float, float]:
         """A query as whole numbers, the factor that made them so large, and how far off a similarity can be by all."""
-        wanted = (query if self.axes is None else query @ self.axes) * (self.scale / LARGEST_CODE)
+        # einsum: a product this small is over before BLAS has woken its threads
+        along = query if self.axes is None else np.einsum("i,ij->j", query, self.axes)
+        wanted = along * (self.scale / LARGEST_CODE)
         factor = LARGEST_CODE / max(float(np.abs(wanted).max()), 1e-12)
         whole = np.rint(wanted * factor).astype(np.float32)
         lost = wanted - whole / factor

@@ -41,6 +41,7 @@ def test_the_small_form_measures_and_writes_its_report(tmp_path: Path) -> None:
         "What the engine adds to its networks",
         "Detectors by size of the picture",
         "Following faces",
+        "Searching for a face",
         "The whole pipeline: where the time goes",
         "Speed of the whole pipeline",
         "Steps of the pipeline",

@@ -46,8 +46,10 @@ def exact(values: FloatArray, query: FloatArray, k: int, allowed: np.ndarray | N
 def test_the_nearest_are_found_whatever_the_codes_leave_out(vectors: Vectors, values: FloatArray, k: int) -> None:
     for query in made_up(12, seed=1):
         near = vectors.nearest(query, k)
-        assert near.rows.tolist() == exact(values, query, k)
+        # by similarity: of two that differ in the last bit either may be the first
+        assert near.similarities == pytest.approx(np.sort(values @ query)[::-1][:k], abs=1e-6)
         assert near.similarities == pytest.approx(values[near.rows] @ query, abs=1e-6)
+        assert len(set(near.rows.tolist())) == k
 
 
 def test_no_similarity_is_off_by_more_than_is_said(vectors: Vectors, values: FloatArray) -> None:
