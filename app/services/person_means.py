@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.clustering.means import plain_means
 from app.clustering.sums import GroupSums
 from app.domain import FloatArray, IntArray
-from app.models import EmbeddingSpace, Person
+from app.models import EmbeddingSpace
 from app.services.context import Context
 from app.services.models.choose import pack_of_space
 from app.storage import person_vectors
 from app.storage import spaces as space_rows
 from app.storage.database import Database
 from app.storage.person_vectors import Mark
-from app.storage.rows import integers
 from app.vision import Pack
 
 
@@ -35,6 +33,7 @@ class PersonMeans:
         pack: The pack of the library's space.
         space_id: The space.
         mark: Of which state of the library.
+        fingerprints: Of which state of each person; see :func:`app.storage.person_vectors.fingerprints`.
         ids: ``int64`` (n,), sorted.
         vectors: ``float32`` (n, dimension), no longer than 1.
     """
@@ -42,6 +41,7 @@ class PersonMeans:
     pack: Pack
     space_id: int
     mark: Mark
+    fingerprints: IntArray
     ids: IntArray
     vectors: FloatArray
 
@@ -75,7 +75,7 @@ _lock = threading.Lock()
 
 
 def person_means(context: Context) -> PersonMeans | None:
-    """The means of all people, remembered until the library changes; ``None`` before its first face.
+    """The means of all people, remembered and mended where the library changed; ``None`` before its first face.
 
     10,000 people of 512 numbers take 20 MB.
     """
@@ -86,22 +86,42 @@ def person_means(context: Context) -> PersonMeans | None:
         pack = pack_of_space(context.settings, space)
         mark = person_vectors.mark(session, space)
         known = _known.get(context.database)
-        if known is None or known.mark != mark or known.pack != pack:
-            known = _known[context.database] = _measure(session, space, pack, mark)
+        if known is not None and (known.space_id, known.pack) != (space.id, pack):
+            known = None
+        if known is None or known.mark != mark:
+            known = _known[context.database] = _measure(session, space, pack, mark, known)
         return known
 
 
-def _measure(session: Session, space: EmbeddingSpace, pack: Pack, mark: Mark) -> PersonMeans:
-    """Poor tracks count only where somebody has no others."""
-    sums = GroupSums(integers(session.scalars(select(Person.id).order_by(Person.id)).all()), space.dimension)
-    good = person_vectors.people_with_usable(session, space)
-    for block in person_vectors.blocks(session, space):
-        kept = np.flatnonzero(block.usable | ~np.isin(block.person_ids, good))
-        counts = block.face_counts[kept]
-        plain = plain_means(block.embeddings[kept], counts, noise=pack.track_noise)
-        sums.add(block.person_ids[kept], plain, counts.astype(np.float32))
-    ids, means, _ = sums.means()
-    return PersonMeans(pack, space.id, mark, ids, means)
+def _measure(session: Session, space: EmbeddingSpace, pack: Pack, mark: Mark, known: PersonMeans | None) -> PersonMeans:
+    """Reads the tracks of those who changed since; most people do not change."""
+    now = person_vectors.fingerprints(session)
+    if known is None:
+        return PersonMeans(pack, space.id, mark, now, *_means(session, space, pack, now[:, 0], everybody=True))
+    before = set(map(tuple, known.fingerprints.tolist()))
+    changed = np.array([row[0] for row in now.tolist() if tuple(row) not in before], np.int64)
+    fresh, vectors = _means(session, space, pack, changed, everybody=False)
+    kept = np.isin(known.ids, now[:, 0]) & ~np.isin(known.ids, changed)
+    ids = np.concatenate([known.ids[kept], fresh])
+    order = np.argsort(ids)
+    return PersonMeans(pack, space.id, mark, now, ids[order], np.concatenate([known.vectors[kept], vectors])[order])
+
+
+def _means(
+    session: Session, space: EmbeddingSpace, pack: Pack, people: IntArray, *, everybody: bool
+) -> tuple[IntArray, FloatArray]:
+    """Means of some people; poor tracks count only where somebody has no others."""
+    good, poor = GroupSums(people, space.dimension), GroupSums(people, space.dimension)
+    for block in person_vectors.blocks(session, space, people=None if everybody else people.tolist()):
+        plain = plain_means(block.embeddings, block.face_counts, noise=pack.track_noise)
+        for sums, rows in ((good, np.flatnonzero(block.usable)), (poor, np.flatnonzero(~block.usable))):
+            sums.add(block.person_ids[rows], plain[rows], block.face_counts[rows].astype(np.float32))
+    ids, means, _ = good.means()
+    others, poor_means, _ = poor.means()
+    left = ~np.isin(others, ids)
+    found = np.concatenate([ids, others[left]])
+    order = np.argsort(found)
+    return found[order], np.concatenate([means, poor_means[left]])[order]
 
 
 def _on_the_curve(pack: Pack, distances: FloatArray) -> FloatArray:

@@ -12,9 +12,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.domain import FloatArray, IntArray
-from app.models import EmbeddingSpace, PersonEvent, Track
+from app.models import EmbeddingSpace, Person, PersonEvent, Track
 from app.storage import vectors
-from app.storage.rows import integers
+from app.storage.rows import batches, integers
 
 Mark = tuple[int, ...]
 
@@ -48,18 +48,50 @@ def mark(session: Session, space: EmbeddingSpace) -> Mark:
 
     Every change of hands is an event, but for those of new tracks that join right after their video.
     """
-    tracks = select(func.max(Track.id), func.count(Track.id), func.count(Track.person_id))
-    newest, number, owned = session.execute(tracks.where(Track.space_id == space.id)).one()
+    newest, number, owned = session.execute(
+        select(
+            select(func.max(Track.id)).scalar_subquery(),
+            select(func.count(Track.id)).scalar_subquery(),
+            select(func.count(Track.id)).where(Track.person_id.is_not(None)).scalar_subquery(),
+        )
+    ).one()
     return space.id, session.scalar(select(func.max(PersonEvent.id))) or 0, newest or 0, number, owned
 
 
-def blocks(session: Session, space: EmbeddingSpace, *, rows: int = 20_000) -> Iterator[TrackBlock]:
-    """All tracks that are somebody's, by id, in pieces of at most ``rows``: memory does not grow with the library."""
+def fingerprints(session: Session) -> IntArray:
+    """What changes with a person's tracks, read from indexes alone.
+
+    Returns:
+        ``int64`` (n, 4): person, number of changes, number of tracks and the sum of their ids, by person.
+    """
+    query = (
+        select(Person.id, Person.revision, func.count(Track.id), func.sum(Track.id))
+        .join(Track, Track.person_id == Person.id)
+        .group_by(Person.id)
+        .order_by(Person.id)
+    )
+    found = [(key, revision, number, int(total)) for key, revision, number, total in session.execute(query)]
+    return np.array(found, np.int64).reshape(-1, 4)
+
+
+def blocks(
+    session: Session, space: EmbeddingSpace, *, people: Sequence[int] | None = None, rows: int = 20_000
+) -> Iterator[TrackBlock]:
+    """Tracks that are somebody's, in pieces of at most ``rows``: memory does not grow with the library.
+
+    Args:
+        session: A session.
+        space: The space.
+        people: Only those of these people; everybody's by default.
+        rows: How many at a time.
+    """
     query = select(*_COLUMNS).where(Track.space_id == space.id, Track.person_id.is_not(None), Track.face_count > 0)
-    last = 0
-    while found := session.execute(query.where(Track.id > last).order_by(Track.id).limit(rows)).all():
-        yield _block(found, space.dimension)
-        last = found[-1].id
+    for part in [None] if people is None else batches(people):
+        some = query if part is None else query.where(Track.person_id.in_(part))
+        last = 0
+        while found := session.execute(some.where(Track.id > last).order_by(Track.id).limit(rows)).all():
+            yield _block(found, space.dimension)
+            last = found[-1].id
 
 
 def waiting(session: Session, space: EmbeddingSpace, *, limit: int) -> TrackBlock:
@@ -67,12 +99,6 @@ def waiting(session: Session, space: EmbeddingSpace, *, limit: int) -> TrackBloc
     query = select(*_COLUMNS).where(Track.space_id == space.id, Track.person_id.is_(None), Track.face_count > 0)
     found = session.execute(query.order_by(Track.face_count.desc(), Track.id).limit(limit)).all()
     return _block(found, space.dimension)
-
-
-def people_with_usable(session: Session, space: EmbeddingSpace) -> IntArray:
-    """Ids of the people who have a usable track, ``int64``, sorted."""
-    query = select(Track.person_id).where(Track.space_id == space.id, Track.usable, Track.person_id.is_not(None))
-    return integers(session.scalars(query.distinct().order_by(Track.person_id)).all())
 
 
 def _block(found: Sequence[Any], dimension: int) -> TrackBlock:

@@ -1,20 +1,17 @@
-"""Which pairs need no question: rules, answers and shared frames have settled them."""
+"""Which pairs need no question: rules and answers have settled them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import CTE, ColumnElement, Integer, Select, and_, column, select, values
+from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from app.domain import RuleKind
-from app.models import Face, LinkRule, Track
+from app.models import LinkRule, Track
 from app.storage import questions
-from app.storage.questions import Candidate, pair_of_people, pair_of_track
-from app.storage.rows import batches
-
-PAIRS_AT_ONCE = 500  # of one statement
+from app.storage.questions import pair_of_people, pair_of_track
 
 
 @dataclass
@@ -56,18 +53,6 @@ def settled(session: Session) -> Settled:
     return found
 
 
-def share_a_frame(session: Session, candidates: Sequence[Candidate]) -> set[str]:
-    """Pairs of which both are seen in one sampled frame: two faces of one frame are two people."""
-    found: set[str] = set()
-    for part in batches([one for one in candidates if one.track_id is None], PAIRS_AT_ONCE):
-        pairs = [(one.person_id, one.other_person_id or 0) for one in part]
-        found.update(pair_of_people(*pair) for pair in _people_in_one_frame(session, pairs))
-    for part in batches([one for one in candidates if one.track_id is not None], PAIRS_AT_ONCE):
-        pairs = [(one.person_id, one.track_id or 0) for one in part]
-        found.update(pair_of_track(track, person) for person, track in _tracks_in_one_frame(session, pairs))
-    return found
-
-
 def _pairs_of_rule(rule: LinkRule, owner: int | None, other_owner: int | None) -> Iterable[str]:
     """A rule about a track is also one about whoever has it."""
     ends: list[tuple[int | None, int | None]]  # of a rule: a track where it is one, and whose
@@ -86,43 +71,3 @@ def _pairs_of_rule(rule: LinkRule, owner: int | None, other_owner: int | None) -
 
 def _across(people: Iterable[int | None], others: Iterable[int | None]) -> Iterable[str]:
     return [pair_of_people(one, other) for one in people for other in others if one and other and one != other]
-
-
-def _people_in_one_frame(session: Session, pairs: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
-    # By tracks first: few of two people's tracks are of one video and overlap, and only their faces are looked at.
-    wanted, mine, theirs = _wanted(pairs), aliased(Track), aliased(Track)
-    query = (
-        select(wanted.c.one, wanted.c.other)
-        .join(mine, mine.person_id == wanted.c.one)
-        .join(theirs, and_(theirs.person_id == wanted.c.other, *_overlap(mine, theirs)))
-    )
-    return _in_one_frame(session, query, mine, theirs)
-
-
-def _tracks_in_one_frame(session: Session, pairs: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
-    wanted, mine, theirs = _wanted(pairs), aliased(Track), aliased(Track)
-    query = (
-        select(wanted.c.one, wanted.c.other)
-        .join(theirs, theirs.id == wanted.c.other)
-        .join(mine, and_(mine.person_id == wanted.c.one, *_overlap(mine, theirs)))
-    )
-    return _in_one_frame(session, query, mine, theirs)
-
-
-def _wanted(pairs: Sequence[tuple[int, int]]) -> CTE:
-    return values(column("one", Integer), column("other", Integer), name="wanted").data(list(pairs)).cte("wanted")
-
-
-def _overlap(mine: type[Track], theirs: type[Track]) -> tuple[ColumnElement[bool], ...]:
-    return theirs.video_id == mine.video_id, theirs.start <= mine.end, theirs.end >= mine.start
-
-
-def _in_one_frame(
-    session: Session, query: Select[int, int], mine: type[Track], theirs: type[Track]
-) -> Iterable[tuple[int, int]]:
-    one, other = aliased(Face), aliased(Face)
-    same_frame = and_(other.video_id == one.video_id, other.sample == one.sample, other.track_id == theirs.id)
-    query = query.join(one, and_(one.track_id == mine.id, ~one.dismissed)).join(
-        other, and_(same_frame, ~other.dismissed)
-    )
-    return [(row[0], row[1]) for row in session.execute(query.distinct())]

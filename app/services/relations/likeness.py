@@ -8,17 +8,21 @@ from typing import Literal
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.domain import FloatArray
 from app.errors import NotFoundError
 from app.services.context import Context
-from app.services.person_means import person_means
+from app.services.person_means import PersonMeans, person_means
 from app.storage import questions as question_rows
 from app.storage import settled
 from app.storage.questions import Candidate
+from app.storage.rows import batches
+from app.storage.side_by_side import share_a_frame
 from app.storage.views import people as people_views
 from app.storage.views import relations as views
 from app.storage.views import review as review_views
 from app.storage.views.shapes import PersonRow
 
+PIECE = 100
 Known = Literal["different", "same", "seen_together", "asked"]
 
 
@@ -59,9 +63,7 @@ def lookalikes(context: Context, person_id: int, *, limit: int = 20, min_similar
         if means is None or row is None:
             return []
         products = means.vectors @ means.vectors[row]
-        shown = review_views.askable(session)
-        nearest = [place for place in np.argsort(-products, kind="stable").tolist() if place != row]
-        others = [place for place in nearest if int(means.ids[place]) in shown][:limit]
+        others = _nearest_shown(session, means, products, row, limit)
         similarities = 100.0 * means.similarities(products[others])
         found = {int(means.ids[place]): float(s) for place, s in zip(others, similarities, strict=True)}
         found = {key: similarity for key, similarity in found.items() if similarity >= min_similarity}
@@ -70,11 +72,24 @@ def lookalikes(context: Context, person_id: int, *, limit: int = 20, min_similar
     return [Lookalike(people[key], s, known.get(key)) for key, s in found.items() if key in people]
 
 
+def _nearest_shown(session: Session, means: PersonMeans, products: FloatArray, row: int, limit: int) -> list[int]:
+    """Places of the people most alike, nearest first; many of the nearest may be hidden, so it goes on until enough are found."""
+    order = np.argsort(-products, kind="stable")
+    order = order[order != row]
+    found: list[int] = []
+    for part in batches(order.tolist(), PIECE + limit):
+        shown = review_views.shown_people(session, means.ids[part].tolist())
+        found += [place for place in part if int(means.ids[place]) in shown]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
 def _known(session: Session, person_id: int, others: list[int]) -> dict[int, Known]:
     """What is known of pairs; the surest of several."""
     said = settled.settled(session)
     pairs = [Candidate(min(person_id, other), max(person_id, other), None, None, None, 0.0, 0.0) for other in others]
-    together = settled.share_a_frame(session, pairs)
+    together = share_a_frame(session, pairs)
     sources: tuple[tuple[Known, set[str]], ...] = (
         ("different", said.apart),
         ("same", said.same),

@@ -21,6 +21,7 @@ from app.storage import settled
 from app.storage.database import Database
 from app.storage.person_vectors import Mark
 from app.storage.questions import Candidate
+from app.storage.side_by_side import share_a_frame
 from app.storage.views import review as review_views
 from app.storage.views.review import Sample, Subject
 
@@ -166,7 +167,7 @@ def still_asked(session: Session, rows: Sequence[ReviewQuestion]) -> set[int]:
         and (row.track_id is None or row.track_id in free)
         and row.pair not in known
     ]
-    together = settled.share_a_frame(session, [as_candidate(row) for row in left])
+    together = share_a_frame(session, [as_candidate(row) for row in left])
     return {row.id for row in left if row.pair not in together}
 
 

@@ -17,6 +17,7 @@ from app.services.review.value import Facts, value_of_people, value_of_track
 from app.storage import person_vectors, settled
 from app.storage.person_vectors import TrackBlock
 from app.storage.questions import Candidate
+from app.storage.side_by_side import share_a_frame
 from app.storage.views import review as review_views
 
 MIN_SIMILARITY = 0.1  # below, the curve is extrapolated from too few pairs to be multiplied by thousands of faces
@@ -51,7 +52,7 @@ def find_candidates(session: Session, means: PersonMeans) -> list[Candidate]:
     known = settled.settled(session)
     for start in range(0, len(found), PIECE):
         part = [one for one in found[start : start + PIECE] if one.pair not in known]
-        together = settled.share_a_frame(session, part)
+        together = share_a_frame(session, part)
         kept += [one for one in part if one.pair not in together]
         if len(kept) >= KEPT:
             break
