@@ -14,7 +14,7 @@ from app.clustering.neighbours.scan import LEVEL_STEP, Found, Phase, Ragged, Sca
 from app.domain import FloatArray
 
 EXACT_NODES = 50_000
-PROBES = 16
+PROBES = 8
 CHUNK_ROWS = 2048
 
 Run = Callable[[Phase], Iterable[Found]]
