@@ -32,6 +32,9 @@ SHARES = (0.85, 0.7, 0.55, 0.4, 0.3)
 # A poor track joins a part only when it is clearly theirs
 POOR_SHARE = 0.8
 MOST_PARTS = 200
+# Tracks that are regrouped, those of most faces; the others join a part. All tracks of one person are each other's
+# neighbours, so the time grows with the square of their number: 3,000 take 2 s.
+MOST_REGROUPED = 3_000
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,8 @@ def _regroup(settings: Settings, pack: Pack | None, tracks: PersonTracks, asked:
 def _grouped(tracks: PersonTracks, pack: Pack, threshold: float) -> IntArray:
     vectors = plain_means(tracks.embeddings, tracks.face_counts, noise=pack.track_noise)
     weights = tracks.face_counts.astype(np.float32)
-    chosen = np.flatnonzero(tracks.usable)
+    usable = np.flatnonzero(tracks.usable)
+    chosen = np.sort(usable[np.argsort(-weights[usable], kind="stable")][:MOST_REGROUPED])
     place = np.full(len(tracks.ids), -1, np.int64)
     place[chosen] = np.arange(len(chosen))
     apart, same = (rules[(rules >= 0).all(axis=1)] for rules in (place[tracks.apart], place[tracks.same]))
@@ -188,6 +192,10 @@ def _grouped(tracks: PersonTracks, pack: Pack, threshold: float) -> IntArray:
         parts = group(own[0], threshold=threshold, cannot_link=apart, weights=own[1])
     labels_ = np.full(len(tracks.ids), -1, np.int64)
     labels_[chosen] = parts
+    if len(chosen) < len(usable):
+        labels_ = attach(
+            vectors, labels_, threshold=threshold, cannot_link=tracks.apart, weights=weights, candidates=usable
+        )
     return attach(vectors, labels_, threshold=threshold * POOR_SHARE, cannot_link=tracks.apart, weights=weights)
 
 

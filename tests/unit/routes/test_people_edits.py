@@ -43,23 +43,22 @@ def test_patch_changes_what_is_given_and_answers_with_the_person(client: FlaskCl
     assert shown.headers["ETag"] == answer.headers["ETag"]
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ({}, 422),
-        ({"nickname": "A"}, 422),
-        ({"hidden": "perhaps"}, 422),
-        ({"birth_date": "tomorrow"}, 400),
-        ({"cover_face_id": 10**6}, 400),
-        ({"aliases": ["x" * 201]}, 422),
-        ({"notes": "a\x00b"}, 400),
-    ],
-    ids=str,
-)
-def test_patch_refuses(client: FlaskClient, people: Any, body: dict[str, Any], status: int) -> None:
-    answer = client.patch(f"/api/people/{people[0]}", json=body)
-    assert answer.status_code == status
-    assert answer.get_json()["error"]["message"]
+WRONG_FACTS: list[tuple[dict[str, Any], int]] = [
+    ({}, 422),
+    ({"nickname": "A"}, 422),
+    ({"hidden": "perhaps"}, 422),
+    ({"birth_date": "tomorrow"}, 400),
+    ({"cover_face_id": 10**6}, 400),
+    ({"aliases": ["x" * 201]}, 422),
+    ({"notes": "a\x00b"}, 400),
+]
+
+
+def test_patch_refuses(client: FlaskClient, people: Any) -> None:
+    for body, status in WRONG_FACTS:
+        answer = client.patch(f"/api/people/{people[0]}", json=body)
+        assert answer.status_code == status, body
+        assert answer.get_json()["error"]["message"]
 
 
 def test_hidden_and_ignored_people_are_left_out_unless_asked_for(client: FlaskClient, people: Any) -> None:
@@ -133,34 +132,33 @@ def test_faces_are_moved_removed_confirmed_and_dismissed(client: FlaskClient, co
     assert client.post("/api/faces/move", json={"face_ids": his, "person_id": ada}).status_code == 409
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status"),
-    [
-        ("post", "/api/people", {}, 400),
-        ("post", "/api/people", {"face_ids": [10**6]}, 404),
-        ("post", "/api/people/{ada}/merge", {"person_ids": ["{ada}"]}, 422),
-        ("post", "/api/people/{ada}/merge", {"person_ids": []}, 422),
-        ("post", "/api/people/{ada}/merge", {"person_ids": [10**6]}, 404),
-        ("post", "/api/people/{ada}/different", {"person_ids": [1]}, 400),
-        ("post", "/api/people/{ada}/split", {"groups": []}, 422),
-        ("get", "/api/people/{ada}/split?strictness=9", None, 422),
-        ("post", "/api/people/{ada}/confirm", {}, 400),
-        ("post", "/api/people/999/confirm", {"face_ids": [1]}, 404),
-        ("delete", "/api/people/999", None, 404),
-        ("get", "/api/people/999/history", None, 404),
-        ("post", "/api/faces/move", {"face_ids": [1]}, 422),
-        ("post", "/api/faces/remove", {"face_ids": [0]}, 422),
-        ("post", "/api/history/999/undo", None, 404),
-        ("get", "/api/history/999", None, 404),
-        ("get", "/api/history?cursor=x", None, 422),
-    ],
-)
-def test_what_cannot_be_is_refused_in_words(
-    client: FlaskClient, people: Any, method: str, path: str, body: Any, status: int
-) -> None:
-    answer = getattr(client, method)(path.format(ada=people[0]), **({"json": body} if body is not None else {}))
-    assert answer.status_code == status
-    assert answer.get_json()["error"]["message"].endswith(".")
+WRONG_REQUESTS: list[tuple[str, str, Any, int]] = [
+    ("post", "/api/people", {}, 400),
+    ("post", "/api/people", {"face_ids": [10**6]}, 404),
+    ("post", "/api/people/{ada}/merge", {"person_ids": ["{ada}"]}, 422),
+    ("post", "/api/people/{ada}/merge", {"person_ids": []}, 422),
+    ("post", "/api/people/{ada}/merge", {"person_ids": [10**6]}, 404),
+    ("post", "/api/people/{ada}/different", {"person_ids": [1]}, 400),
+    ("post", "/api/people/{ada}/split", {"groups": []}, 422),
+    ("get", "/api/people/{ada}/split?strictness=9", None, 422),
+    ("post", "/api/people/{ada}/confirm", {}, 400),
+    ("post", "/api/people/999/confirm", {"face_ids": [1]}, 404),
+    ("delete", "/api/people/999", None, 404),
+    ("get", "/api/people/999/history", None, 404),
+    ("post", "/api/faces/move", {"face_ids": [1]}, 422),
+    ("post", "/api/faces/remove", {"face_ids": [0]}, 422),
+    ("post", "/api/history/999/undo", None, 404),
+    ("get", "/api/history/999", None, 404),
+    ("get", "/api/history?cursor=x", None, 422),
+]
+
+
+def test_what_cannot_be_is_refused_in_words(client: FlaskClient, people: Any) -> None:
+    for method, path, body, status in WRONG_REQUESTS:
+        more = {"json": body} if body is not None else {}
+        answer = getattr(client, method)(path.format(ada=people[0]), **more)
+        assert answer.status_code == status, (method, path, body)
+        assert answer.get_json()["error"]["message"].endswith(".")
     assert client.get("/api/history").get_json() == {"events": [], "next_cursor": None}
 
 
@@ -173,20 +171,25 @@ def test_a_deleted_person_comes_back(client: FlaskClient, people: Any) -> None:
     assert client.get(f"/api/people/{ada}").get_json()["person"]["face_count"] == len(hers)
 
 
-@pytest.mark.parametrize(
-    ("tag", "status"),
-    [("*", 200), ('"{now}"', 200), ('"0", "{now}"', 200), ('"999"', 412), ('W/"{now}"', 412), ('"x"', 412)],
-)
-def test_if_match(client: FlaskClient, people: Any, tag: str, status: int) -> None:
-    now = client.get(f"/api/people/{people[0]}").get_json()["person"]["revision"]
-    headers = {"If-Match": tag.format(now=now)}
-    answer = client.patch(f"/api/people/{people[0]}", json={"favourite": True}, headers=headers)
-    assert answer.status_code == status
-    if status == 412:
-        assert answer.get_json()["error"] == {
-            "code": "outdated",
-            "message": "Ada was changed meanwhile. Look at what is new, then try again.",
-        }
+def test_if_match(client: FlaskClient, people: Any) -> None:
+    address = f"/api/people/{people[0]}"
+    for tag, status in (
+        ("*", 200),
+        ('"{now}"', 200),
+        ('"0", "{now}"', 200),
+        ('"999"', 412),
+        ('W/"{now}"', 412),
+        ('"x"', 412),
+    ):
+        person = client.get(address).get_json()["person"]
+        headers = {"If-Match": tag.format(now=person["revision"])}
+        answer = client.patch(address, json={"favourite": not person["favourite"]}, headers=headers)
+        assert answer.status_code == status, tag
+        if status == 412:
+            assert answer.get_json()["error"] == {
+                "code": "outdated",
+                "message": "Ada was changed meanwhile. Look at what is new, then try again.",
+            }
 
 
 def test_two_who_edit_at_once_lose_nothing(app: Flask, people: Any) -> None:
