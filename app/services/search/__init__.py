@@ -7,7 +7,7 @@ from app.services.search.asking import (
     search_person,
     search_picture,
 )
-from app.services.search.matching import search_index
+from app.services.search.matching import search_index, what_can_be_found
 from app.services.search.pictures import decode_base64, fetch_picture, read_picture
 from app.services.search.shapes import (
     FaceMatches,
@@ -38,4 +38,5 @@ __all__ = [
     "search_person",
     "search_picture",
     "tidy_search",
+    "what_can_be_found",
 ]

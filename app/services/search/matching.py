@@ -43,6 +43,11 @@ def index_folder(settings: Settings) -> Path:
     return settings.faaaaaces_data / "data" / "search"
 
 
+def what_can_be_found(context: Context) -> Snapshot | None:
+    """All faces that can be found now, to search among by vectors; ``None`` before the library's first face."""
+    return search_index(context).current(context.database, index_folder(context.settings))
+
+
 class Searcher:
     """Searches one state of a library.
 
@@ -72,7 +77,7 @@ class Searcher:
         options.check()
         _check_limits(context, options.limits)
         while True:
-            snapshot = search_index(context).current(context.database, index_folder(context.settings))
+            snapshot = what_can_be_found(context)
             with context.database.session() as session:
                 space = space_rows.pinned(session)
             if snapshot is None or space is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -275,3 +276,26 @@ def plain(context: Context, query: np.ndarray, top: int) -> list[int]:
         rows = session.execute(select(Face.id, Face.embedding).where(Face.sample >= 0, Face.dismissed.is_(False))).all()
     similarity = {row.id: float(vectors.decode(row.embedding) @ query) for row in rows}
     return sorted(similarity, key=lambda number: (-similarity[number], number))[:top]
+
+
+def test_several_threads_search_while_faces_come(library: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "FILED_ROWS", 5)
+    library.add(LOOK)
+    wrong: list[int] = []
+
+    def look() -> None:
+        for _ in range(15):
+            if len(found(library.context, LOOK, top=100)) < len(known):
+                wrong.append(1)
+
+    known = list(library.add(face_like(2)))
+    threads = [threading.Thread(target=look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for seed in range(3, 10):
+        library.add(face_like(seed))
+        tidy_search(library.context)
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert len(found(library.context, LOOK, top=100)) == 9
