@@ -20,6 +20,7 @@ class Looks:
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._kept: list[FloatArray] = []
+        self._stacked: FloatArray | None = None
         self._last: Observation | None = None
         self._usable = False
         self._since = float("-inf")
@@ -33,6 +34,7 @@ class Looks:
             return
         self._since = face.timestamp
         self._kept = [*self._kept[max(len(self._kept) - self._budget + 1, 0) :], face.embedding]
+        self._stacked = None
 
     def distances(self, embeddings: FloatArray) -> Floats:
         """How far faces are from the track.
@@ -49,6 +51,8 @@ class Looks:
         """
         if self._last is None:
             raise ValueError("a track without a face looks like nobody")
-        similar = np.sort(embeddings @ np.stack(self._kept).T, axis=1)
+        if self._stacked is None:
+            self._stacked = np.stack(self._kept)
+        similar = np.sort(embeddings @ self._stacked.T, axis=1)
         nearest = similar[:, similar.shape[1] // 2 :].mean(axis=1, dtype=np.float64)
         return np.asarray(1.0 - np.maximum(nearest, embeddings @ self._last.embedding), np.float64)

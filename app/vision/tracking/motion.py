@@ -9,32 +9,39 @@ constant speed; after some seconds it says honestly that the face may be anywher
 
 from __future__ import annotations
 
-from typing import Self
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Iterator
+from math import exp, log
+from typing import NamedTuple, Self
 
 from app.domain import BoundingBox
 
-Floats = npt.NDArray[np.float64]
-
 # Of centre x, centre y (in heights of the face) and the logarithm of the height.
-_SPEED = np.array([1.5, 1.0, 0.3])  # a second, standard deviation
+_SPEED = (1.5, 1.0, 0.3)  # a second, standard deviation
 _MEMORY = 1.0  # seconds after which a speed is worth 1/e
-# How far a box is off. Boxes tremble by less than 0.02; heads nod, turn and are cut off.
-_OFF = np.array([0.08, 0.08, 0.08])
+# How far a box is off, in heights. Boxes tremble by less than 0.02; heads nod, turn and are cut off.
+_OFF = 0.08
 _OFF_POOR = 3.0  # times more for a poor face
 # 99 % of true ones are nearer: chi-squared with three degrees of freedom.
 GATE = 11.34
 
 
+class _Axis(NamedTuple):
+    """One coordinate: its value, its speed, and their covariance. Plain numbers: arrays of two cost ten times as much."""
+
+    value: float
+    speed: float
+    spread: float
+    mixed: float
+    speed_spread: float
+
+
 class Motion:
     """Where one face is and how it moves; a value that is replaced, never changed."""
 
-    __slots__ = ("_cov", "_mean", "_time")
+    __slots__ = ("_axes", "_time")
 
-    def __init__(self, mean: Floats, cov: Floats, time: float) -> None:
-        self._mean, self._cov, self._time = mean, cov, time
+    def __init__(self, axes: tuple[_Axis, ...], time: float) -> None:
+        self._axes, self._time = axes, time
 
     @classmethod
     def at(cls, box: BoundingBox, time: float, *, poor: bool = False) -> Self:
@@ -46,11 +53,11 @@ class Motion:
             poor: Whether the face is, so that its box is less sure.
         """
         place = _place(box)
-        scale = _scale(place[2])
-        cov = np.zeros((3, 2, 2))
-        cov[:, 0, 0] = _noise(scale, poor=poor)
-        cov[:, 1, 1] = np.square(_SPEED * scale)
-        return cls(np.stack([place, np.zeros(3)], axis=1), cov, time)
+        axes = (
+            _Axis(value, 0.0, _noise(scale, poor=poor), 0.0, (speed * scale) ** 2)
+            for value, speed, scale in zip(place, _SPEED, _scales(place[2]), strict=True)
+        )
+        return cls(tuple(axes), time)
 
     def after(self, time: float) -> Self:
         """The same at another time: what is expected, and how surely.
@@ -59,23 +66,40 @@ class Motion:
             time: Seconds, not before the last box; earlier ones are taken for that.
         """
         passed = max(time - self._time, 0.0)
-        keep = float(np.exp(-passed / _MEMORY))
+        keep = exp(-passed / _MEMORY)
         far = _MEMORY * (1.0 - keep)
-        step = np.array([[1.0, far], [0.0, keep]])
-        cov = (
-            step @ self._cov @ step.T
-            + _chance(passed, keep) * np.square(_SPEED * _scale(self._mean[2, 0]))[:, None, None]
+        # what chance brings in, for a speed whose variance is 1
+        place = 2 * _MEMORY * (passed - 2 * far + far * (1 + keep) / 2)
+        mixed, speed_spread = far * (1 - keep), 1 - keep * keep
+        axes = (
+            _Axis(
+                axis.value + far * axis.speed,
+                keep * axis.speed,
+                axis.spread + 2 * far * axis.mixed + far * far * axis.speed_spread + chance * place,
+                keep * (axis.mixed + far * axis.speed_spread) + chance * mixed,
+                keep * keep * axis.speed_spread + chance * speed_spread,
+            )
+            for axis, chance in zip(self._axes, self._chances(), strict=True)
         )
-        return type(self)(self._mean @ step.T, cov, time)
+        return type(self)(tuple(axes), time)
 
     def with_box(self, box: BoundingBox, time: float, *, poor: bool = False) -> Self:
         """The same after a box was seen."""
         there = self.after(time)
-        spread = there._cov[:, 0, 0] + _noise(_scale(there._mean[2, 0]), poor=poor)
-        gain = there._cov[:, :, 0] / spread[:, None]
-        mean = there._mean + gain * (_place(box) - there._mean[:, 0])[:, None]
-        cov = there._cov - gain[:, :, None] * there._cov[:, None, 0, :]
-        return type(self)(mean, cov, time)
+        axes = []
+        for axis, seen, noise in zip(there._axes, _place(box), there._noises(poor=poor), strict=True):
+            total = axis.spread + noise
+            gain, speed_gain, off = axis.spread / total, axis.mixed / total, seen - axis.value
+            axes.append(
+                _Axis(
+                    axis.value + gain * off,
+                    axis.speed + speed_gain * off,
+                    (1 - gain) * axis.spread,
+                    (1 - gain) * axis.mixed,
+                    axis.speed_spread - speed_gain * axis.mixed,
+                )
+            )
+        return type(self)(tuple(axes), time)
 
     def box(self, like: BoundingBox) -> BoundingBox:
         """Where the face is thought to be.
@@ -83,34 +107,34 @@ class Motion:
         Args:
             like: A box of it, which tells how wide it is for its height.
         """
-        x, y, size = (float(value) for value in self._mean[:, 0])
-        half = float(np.exp(size)) / 2
+        x, y, size = (axis.value for axis in self._axes)
+        half = exp(size) / 2
         wide = half * like.width / max(like.height, 1.0)
         return BoundingBox(x - wide, y - half, x + wide, y + half)
 
     def distance(self, box: BoundingBox, *, poor: bool = False) -> float:
         """Squared Mahalanobis distance of a box at this time; see :data:`GATE`."""
-        spread = self._cov[:, 0, 0] + _noise(_scale(self._mean[2, 0]), poor=poor)
-        return float((np.square(_place(box) - self._mean[:, 0]) / spread).sum())
+        return sum(
+            (seen - axis.value) ** 2 / (axis.spread + noise)
+            for axis, seen, noise in zip(self._axes, _place(box), self._noises(poor=poor), strict=True)
+        )
+
+    def _noises(self, *, poor: bool) -> Iterator[float]:
+        return (_noise(scale, poor=poor) for scale in _scales(self._axes[2].value))
+
+    def _chances(self) -> Iterator[float]:
+        return ((speed * scale) ** 2 for speed, scale in zip(_SPEED, _scales(self._axes[2].value), strict=True))
 
 
-def _place(box: BoundingBox) -> Floats:
-    height = max(box.height, 1.0)
-    return np.array([(box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2, np.log(height)])
+def _place(box: BoundingBox) -> tuple[float, float, float]:
+    return (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2, log(max(box.height, 1.0))
 
 
-def _scale(log_height: float) -> Floats:
+def _scales(log_height: float) -> tuple[float, float, float]:
     """Pixels of a face's height, for the centre; the logarithm needs none."""
-    height = float(np.exp(log_height))
-    return np.array([height, height, 1.0])
+    height = exp(log_height)
+    return height, height, 1.0
 
 
-def _noise(scale: Floats, *, poor: bool) -> Floats:
-    return np.square(_OFF * scale * (_OFF_POOR if poor else 1.0))
-
-
-def _chance(passed: float, keep: float) -> Floats:
-    """Covariance (2, 2) of place and speed that chance brings in, for a speed whose variance is 1."""
-    place = 2 * _MEMORY * (passed - 2 * _MEMORY * (1 - keep) + _MEMORY / 2 * (1 - keep * keep))
-    mixed = _MEMORY * (1 - keep) ** 2
-    return np.array([[place, mixed], [mixed, 1 - keep * keep]])
+def _noise(scale: float, *, poor: bool) -> float:
+    return (_OFF * scale * (_OFF_POOR if poor else 1.0)) ** 2

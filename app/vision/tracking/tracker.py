@@ -156,7 +156,10 @@ class _Track:
         self._last = face
 
     def _cost(self, face: Observation, distance: float, expected: Motion) -> float:
-        cut, poor = self._cut_before(face), not (face.quality.usable and self._evidence.usable_count)
+        poor = not (face.quality.usable and self._evidence.usable_count)
+        if distance > self._limit(1.0, poor=poor):
+            return FORBIDDEN  # whatever the place says
+        cut = self._cut_before(face)
         off = not cut and expected.distance(face.box, poor=poor) > GATE
         support = 0.0 if cut or off else self._support(face, expected, poor=poor)
         if distance > self._limit(support, poor=poor) * (OFF_SHARE if off else 1.0):
