@@ -23,6 +23,7 @@ from app.services.owners import current_owner
 from app.services.process_media import process_media
 from app.services.process_video import process_segment
 from app.services.queues import limit_of, wake_ready
+from app.services.review import make_questions
 from app.services.stopped import settle
 from app.services.webhooks import deliver_soon
 from app.storage import jobs as job_rows
@@ -53,6 +54,8 @@ def _cluster(context: Context, run: JobRun) -> None:
     settle(context)
     run.report(step="grouping")
     cluster_library(context, run, preview=bool(run.params.get("preview")))
+    # so that nobody waits for them later; what is left undone here is done when somebody asks
+    make_questions(context, remember=False)
 
 
 HANDLERS: dict[JobKind, Callable[[Context, JobRun], None]] = {

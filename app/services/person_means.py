@@ -74,10 +74,12 @@ _known: WeakKeyDictionary[Database, PersonMeans] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def person_means(context: Context) -> PersonMeans | None:
+def person_means(context: Context, *, remember: bool = True) -> PersonMeans | None:
     """The means of all people, remembered and mended where the library changed; ``None`` before its first face.
 
-    10,000 people of 512 numbers take 20 MB.
+    Args:
+        context: The context.
+        remember: Keep them for the next call; 10,000 people of 512 numbers take 20 MB.
     """
     with _lock, context.database.session() as session:
         space = space_rows.pinned(session)
@@ -89,7 +91,9 @@ def person_means(context: Context) -> PersonMeans | None:
         if known is not None and (known.space_id, known.pack) != (space.id, pack):
             known = None
         if known is None or known.mark != mark:
-            known = _known[context.database] = _measure(session, space, pack, mark, known)
+            known = _measure(session, space, pack, mark, known)
+        if remember:
+            _known[context.database] = known
         return known
 
 

@@ -105,14 +105,18 @@ _made: WeakKeyDictionary[Database, _Made] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def make_questions(context: Context) -> int:
+def make_questions(context: Context, *, remember: bool = True) -> int:
     """Looks for pairs worth asking about, in the library as it is now.
+
+    Args:
+        context: The context.
+        remember: Keep what people look like in memory, for a process that will be asked again.
 
     Returns:
         How many questions are open.
     """
     started = time.perf_counter()
-    means = person_means(context)
+    means = person_means(context, remember=remember)
     if means is None:
         return 0
     with context.database.session() as session:

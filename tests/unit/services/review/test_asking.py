@@ -8,6 +8,8 @@ from sqlalchemy import delete, func, select
 from app.domain import RuleKind
 from app.models import LinkRule, Person, ReviewQuestion
 from app.services.context import Context
+from app.services.grouping import request_clustering
+from app.services.jobs import Outcome, run_job
 from app.services.review import make_questions, next_questions
 from tests.alike import Crowd, alike, stranger
 
@@ -166,3 +168,11 @@ def test_new_videos_lead_to_new_questions_by_themselves(context: Context, crowd:
     assert pairs(context) == []
     two = crowd.person(alike(ADA, 0.6))
     assert pairs(context) == [(one, two)]
+
+
+def test_questions_are_there_after_a_grouping(context: Context, crowd: Crowd) -> None:
+    ada, bob = crowd.person(ADA, name="Ada"), crowd.person(alike(ADA, 0.3), name="Bob")
+    assert run_job(context, request_clustering(context)) is Outcome.SUCCEEDED
+    with context.database.session() as session:
+        question = session.scalars(select(ReviewQuestion)).one()
+        assert (question.person_id, question.other_person_id) == (ada, bob)
