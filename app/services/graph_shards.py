@@ -114,6 +114,7 @@ def help_compare(context: Context, name: str) -> int:
                 break
     except FileNotFoundError:
         logger.info("a comparison ended while it was helped with", extra={"comparison": name})
+    logger.info("helped to compare", extra={"comparison": name, "shards": done})
     return done
 
 
