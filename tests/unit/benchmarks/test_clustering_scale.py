@@ -45,10 +45,10 @@ def test_adding_is_measured(faces: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_the_report_says_what_was_promised_and_whether_it_holds() -> None:
     results = [
-        Grouped(OURS[0], 1_000_000, 290.0, 5.9, 0.95),
-        Grouped(OURS[1], 100_000, 31.0, 1.0, 0.94, 0.999),
-        Grouped(ADDING, 1_000_000, 1.5, 3.0),
-        Grouped(PEERS[0], 10_000, 3.0, 1.0, 0.9),
+        Grouped(OURS[0], 1_000_000, 290.0, 500.0, 5.7, 0.95),
+        Grouped(OURS[1], 100_000, 31.0, 60.0, 1.0, 0.94, 0.999),
+        Grouped(ADDING, 1_000_000, 1.5, 2.0, 3.0),
+        Grouped(PEERS[0], 10_000, 3.0, 6.0, 1.0, 0.9),
     ]
     text = clustering_scale_report.section(results)
     assert text.startswith("## Grouping, by number of faces\n\n| faces ")
