@@ -20,11 +20,11 @@ import numpy.typing as npt
 from app.domain import FloatArray, IntArray
 
 # People up to so much farther than where grouping stops are looked at: a new track may tip the balance between them
-REACH = 1.25
+REACH = 1.1
 # Tracks of people who are taken apart; more make little difference and take longer
-BUDGET = 2_000
+BUDGET = 800
 # People who are looked at
-PEOPLE = 64
+PEOPLE = 48
 CHUNK_ROWS = 1_024
 
 
