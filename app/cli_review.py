@@ -11,6 +11,7 @@ from rich.table import Table
 from app.cli_base import open_context, plain_errors, print_json
 from app.domain import Answer, MediaKind
 from app.services.context import Context
+from app.services.people.editing import counted
 from app.services.review import (
     MAX_QUESTIONS,
     Effect,
@@ -59,7 +60,8 @@ def _list(context: Context, limit: int, as_json: bool) -> None:
         print_json([_question_as_dict(question) for question in queue.questions])
         return
     if not queue.questions:
-        click.echo(f"Nothing to ask. {sum(review_counts(context).answered.values())} questions were answered.")
+        answered = sum(review_counts(context).answered.values())
+        click.echo(f"Nothing to ask. {counted(answered, 'answer')} so far.")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("question", "similarity", "worth"):
@@ -81,7 +83,7 @@ def _side(side: Side) -> str:
     else:
         minutes, seconds = divmod(face.timestamp, 60)
         moment = f"{minutes:.0f}:{seconds:04.1f}"
-    who = f"{side.person.label}, {side.person.face_count} faces" if side.person is not None else "nobody yet"
+    who = f"{side.person.label}, {counted(side.person.face_count, 'face')}" if side.person is not None else "nobody yet"
     return f"{who} ({face.video_title}, {moment})"
 
 

@@ -29,12 +29,12 @@ def test_listed_answered_and_taken_back(crowd: Crowd) -> None:
     assert listed.exit_code == 0
     assert "60 %" in listed.output
     assert "1.8 faces" in listed.output
-    assert "Ada, 1 faces (Launch day," in listed.output
+    assert "Ada, 1 face (Launch day," in listed.output
     (question,) = json.loads(review(crowd, "--json").output)
     number = str(question["question_id"])
     assert (question["one"]["name"], question["other"]["person_id"]) == ("Ada", 2)
     assert review(crowd, "--answer", number, "same").output == "3 faces joined Ada.\n"
-    assert review(crowd).output == "Nothing to ask. 1 questions were answered.\n"
+    assert review(crowd).output == "Nothing to ask. 1 answer so far.\n"
     assert "open again" in review(crowd, "--undo", number).output
     (effect,) = json.loads(review(crowd, "--answer", number, "different", "--json").output)
     assert (effect["answer"], effect["faces"]) == ("different", 0)
