@@ -23,7 +23,7 @@ class ClusteringRun(Base):
     state: Mapped[RunState] = mapped_column(EnumText(RunState, 20), index=True)
     params: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # algorithm, threshold, space
     summary: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # counts, and why it waits
-    plan: Mapped[bytes | None] = mapped_column(LargeBinary)  # which track goes to whom; empty once it is over
+    plan: Mapped[bytes | None] = mapped_column(LargeBinary)  # which track goes to whom; of a refused one too
     event_id: Mapped[int | None]  # what applying it did
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)

@@ -53,7 +53,9 @@ def _fetch(context: Context, run: JobRun) -> None:
 def _cluster(context: Context, run: JobRun) -> None:
     settle(context)
     run.report(step="grouping")
-    cluster_library(context, run, preview=bool(run.params.get("preview")))
+    waits = cluster_library(context, run, preview=bool(run.params.get("preview"))).waiting
+    if waits is not None:
+        run.note = f"Nothing is changed yet; a new order waits for your look. {waits}"
     # so that nobody waits for them later; what is left undone here is done when somebody asks
     make_questions(context, remember=False)
 

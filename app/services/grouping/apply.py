@@ -53,13 +53,11 @@ def apply_plan(session: Session, plan: Plan, together: IntArray, since: int, kin
     valid = still_valid(session, plan, together, since)
     journal = Journal(session, kind, summary)
     people = {int(new): Person() for new in valid.new_people}
-    for row in people.values():
-        journal.add(row)
+    journal.add_people(list(people.values()))
     owners = {**{int(who): int(who) for who in valid.people}, **{new: row.id for new, row in people.items()}}
     after = [None if who == NOBODY else owners[who] for who in valid.after.tolist()]
     journal.set_many(Track, "person_id", dict(zip(valid.tracks.tolist(), after, strict=True)))
-    for person in _nobody_needs(session):
-        journal.remove(person)
+    journal.remove_people(_nobody_needs(session))
     event = journal.close()
     event_id = event.id if event is not None else None
     people_rows.choose_covers(session)

@@ -119,8 +119,7 @@ def _write(session: Session, plan: Plan, video_id: int) -> int:
         session.add_all(rows.values())
         session.flush()
     else:
-        for row in rows.values():
-            journal.add(row)
+        journal.add_people(list(rows.values()))
     touched = {*plan.people.tolist(), *(row.id for row in rows.values())}
     owners: dict[int, int | None] = {int(who): int(who) for who in plan.people}
     owners |= {NOBODY: None, **{new: row.id for new, row in rows.items()}}

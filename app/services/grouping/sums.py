@@ -154,10 +154,15 @@ def _key(space: EmbeddingSpace, pack: Pack) -> tuple[object, ...]:
 
 def _marks(session: Session) -> IntArray:
     """Person, number of tracks, sum of their ids, and revision: what tells whether a mean still holds."""
-    columns = select(Track.person_id, func.count(), func.sum(Track.id), Person.revision)
-    query = columns.join(Person, Person.id == Track.person_id).group_by(Track.person_id, Person.revision)
-    rows = session.execute(query.order_by(Track.person_id))
-    return np.array([[int(value or 0) for value in row] for row in rows], np.int64).reshape(-1, 4)
+    query = select(Track.person_id, func.count(), func.sum(Track.id)).group_by(Track.person_id)
+    owned = session.execute(query.where(Track.person_id.is_not(None)).order_by(Track.person_id)).all()
+    tracks = np.array([[int(value or 0) for value in row] for row in owned], np.int64).reshape(-1, 3)
+    people = session.execute(select(Person.id, Person.revision).order_by(Person.id)).all()
+    revisions = np.array([(row[0], row[1]) for row in people], np.int64).reshape(-1, 2)
+    place = np.searchsorted(revisions[:, 0], tracks[:, 0])
+    known = place < len(revisions)  # somebody may have come between the two statements
+    result: IntArray = np.column_stack([tracks[known], revisions[place[known], 1]])
+    return result
 
 
 def _rows_of(old: IntArray, new: IntArray) -> IntArray:

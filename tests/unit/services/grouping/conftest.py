@@ -127,7 +127,7 @@ class House:
 
 @pytest.fixture
 def house(database_url: str, tmp_path: Path) -> Iterator[House]:
-    """An empty library on each database."""
-    context = make_context(tmp_path / "library", database_url=database_url)
+    """An empty library on each database. It is grouped by average linkage, whose limits can be told from angles."""
+    context = make_context(tmp_path / "library", database_url=database_url, clustering_algorithm="agglomerative")
     yield House(context, Library(context))
     context.database.dispose()

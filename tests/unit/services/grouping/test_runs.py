@@ -209,7 +209,8 @@ def test_a_job_that_asks_for_a_preview(house: House) -> None:
     run_job(house.context, job)
     waits = waiting_run(house.context)
     assert waits is not None
-    assert waits.job_id == job == get_job(house.context, job).id
+    assert waits.job_id == job
+    assert "waits for your look" in (get_job(house.context, job).note or "")
     assert house.whose(*tracks) == [None, None]
 
 
