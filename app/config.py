@@ -99,7 +99,7 @@ class Settings(BaseModel):
 
     # How faces become people
     deep_sort_config: OptionalPath = None
-    clustering_algorithm: Literal["agglomerative", "dbscan", "hdbscan", "graph"] = "agglomerative"
+    clustering_algorithm: Literal["agglomerative", "dbscan", "hdbscan", "graph"] = "graph"
     clustering_similarity_threshold: Annotated[
         float | None, BeforeValidator(_empty_as_none), Field(default=None, gt=0, lt=1)
     ] = None
