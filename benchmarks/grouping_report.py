@@ -17,7 +17,7 @@ HOW = """\
 *BCubed* is the mean over faces, *pairs* over pairs of faces; *purity* is the share of faces that are with their own, *too many* how
 many groups there are beyond one for each person. Every algorithm runs at the pack's distance times its share, with hard rules from frames.
 Noise faces are blurred strangers, each a person of their own; *known as poor* means that the measure of quality found
-them out, so they only attach. Seconds are those of one run on a machine that is otherwise idle."""
+them out, so they only attach. Seconds are those of one run; they say little where the machine was busy."""
 
 # told apart also by those who see red and green alike (Okabe and Ito)
 _COLOURS = dict(zip(ALGORITHMS, ("#0072B2", "#E69F00", "#009E73", "#CC79A7"), strict=True))
