@@ -17,6 +17,7 @@ import pytest
 from app.clustering import attach, bcubed, group, keep_named_apart, match_people, plain_means, temporal_conflicts
 from app.domain import BoundingBox, Face, IntArray
 from app.media.frames import FrameSampler
+from app.media.scenes import Shots, signature
 from app.vision import BUNDLED, FaceEngine
 from app.vision.track import Observation, Tracker, TrackResult, TrackSettings
 
@@ -32,6 +33,7 @@ class Sighting:
     sample: int
     timestamp: float
     face: Face
+    scene: bytes | None = None
 
     @property
     def box(self) -> BoundingBox:
@@ -74,7 +76,7 @@ def watch(shared: Path, engine: FaceEngine) -> Watch:
             with FrameSampler(shared / "data" / "clips" / name, interval) as frames:
                 for frame in frames:
                     found = engine.analyse([frame.image])[0]
-                    faces += [Sighting(frame.sample, frame.timestamp, face) for face in found]
+                    faces += [Sighting(frame.sample, frame.timestamp, face, signature(frame.image)) for face in found]
             seen[name, interval] = Watched(name, faces, follow(faces))
         return seen[name, interval]
 
@@ -82,13 +84,14 @@ def watch(shared: Path, engine: FaceEngine) -> Watch:
 
 
 def follow(faces: list[Sighting]) -> list[TrackResult]:
-    tracker, tracks = Tracker(SETTINGS), []
+    tracker, tracks, shots = Tracker(SETTINGS), [], Shots()
     for sample in sorted({face.sample for face in faces}):
+        seen = {key: face for key, face in enumerate(faces) if face.sample == sample}
+        shot = shots.number(next(iter(seen.values())).scene)
         tracks += tracker.add(
             [
-                Observation(face.timestamp, sample, face.box, face.face.embedding, face.face.quality, key)
-                for key, face in enumerate(faces)
-                if face.sample == sample
+                Observation(face.timestamp, sample, face.box, face.face.embedding, face.face.quality, key, shot=shot)
+                for key, face in seen.items()
             ]
         )
     return sorted(tracks + tracker.finish(), key=lambda track: track.keys)

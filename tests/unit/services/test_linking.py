@@ -69,5 +69,5 @@ def test_tracks_are_cut_where_the_picture_changes(
 
 
 def test_a_file_of_settings_is_followed(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("max_cosine_distance: 1.5\n")
+    (tmp_path / "mine.yaml").write_text("max_cosine_distance: 2.0\n")
     assert _tracks(tmp_path, (ONE_ROOM, OTHER_ROOM), deep_sort_config=str(tmp_path / "mine.yaml")) == 1

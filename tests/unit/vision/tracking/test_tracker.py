@@ -245,6 +245,14 @@ def test_after_a_cut_the_place_says_nothing() -> None:
     assert keys(follow([in_shot(pair[0], 3)], [in_shot(pair[1], 4)])) == [(0,), (1,)]
 
 
+def test_somebody_rather_alike_after_a_cut_is_somebody_else() -> None:
+    """0.06 apart is enough for one person after a second in one shot, but the next shot shows most often another one."""
+    first, second = unit(np.eye(2)[0]), unit(np.array([0.94, np.sqrt(1 - 0.94**2)]))
+    pair = seen(0, 1.0, 100, first, key=0), seen(1, 1.0, 101, second, key=1)
+    assert keys(follow([in_shot(pair[0], 3)], [in_shot(pair[1], 3)])) == [(0, 1)]
+    assert keys(follow([in_shot(pair[0], 3)], [in_shot(pair[1], 4)])) == [(0,), (1,)]
+
+
 def test_poor_faces_do_not_go_across_a_cut_by_their_place() -> None:
     a = Person(1)
     good, blurred = seen(0, 0.04, 100, a.face(), key=0), seen(1, 0.04, 101, a.face(spread=0.09), BLURRED, key=1)
