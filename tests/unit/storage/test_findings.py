@@ -291,6 +291,7 @@ def test_deleting_a_video_deletes_all_that_came_of_it_and_nothing_else(database:
             table.name: session.scalar(select(func.count()).select_from(table)) for table in Base.metadata.sorted_tables
         }
         assert videos.get(session, video.id) is None
+    del left["face_change"]  # the log from which search indexes learn that faces are gone
     assert {name: number for name, number in left.items() if number} == {
         "embedding_space": 1,
         "person": 2,
