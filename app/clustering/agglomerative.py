@@ -55,9 +55,7 @@ def average_linkage(
     """
     groups = np.arange(len(embeddings), dtype=np.int64) if start is None else start
     state = Groups(embeddings, weights, groups, cannot_link)
-    low, high, distances = graph.edges()
-    state.set_edges(groups[low], groups[high], distances)
-    del low, high, distances
+    state.set_graph(graph, groups)
     stars = len(embeddings) >= EXACT_NODES
     state.merge_all(threshold, stars=stars)
     complete = graph.complete

@@ -3,7 +3,7 @@
 Made for millions of nodes on one machine:
 
 * The linkage of two single nodes is the distance that the graph knows already, so the first round, which has the most
-  edges, computes nothing; and sums of vectors are only made when it has halved the number of groups.
+  edges, computes nothing; and only groups of several nodes have a sum of their own.
 * Later, only edges at groups that have just been merged are worked out anew, on all cores.
 * A group keeps its place while others are merged, so nothing that is large is ever copied.
 """
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.clustering.constraints import find_contradictions
+from app.clustering.neighbours import NeighbourGraph
 from app.clustering.neighbours.blocks import Floats, on_all_cores
 from app.domain import FloatArray, IntArray
 
@@ -45,14 +46,21 @@ class Groups:
         if find_contradictions(groups, cannot_link):
             raise ValueError("the starting groups break a cannot-link rule")
         self._vectors, self._node_weights = vectors, weights
-        self._sums: FloatArray | None = None
         self._node_labels = groups
         self._places = int(groups.max()) + 1 if len(groups) else 0
         self._weights = np.bincount(groups, weights=weights, minlength=self._places)
         self._single = np.bincount(groups, minlength=self._places) == 1
         self._merged_into = np.arange(self._places, dtype=np.int64)
+        self._node = np.empty(self._places, dtype=np.int64)
+        self._node[groups] = np.arange(len(groups))  # of single nodes; of others any
+        # Rows that nobody writes into take no memory, so there may be one for each group
+        self._sums = np.zeros((self._places + 1, vectors.shape[1]), dtype=np.float32)
+        self._row = np.full(self._places, -1, dtype=np.int32)
+        self._used = 0
+        self._add_start_groups()
         self._forbidden = _each_once(self._keys(groups[cannot_link[:, 0]], groups[cannot_link[:, 1]]))
-        self.set_edges(np.empty(0, np.int64), np.empty(0, np.int64))
+        self._unknown = np.empty(0, np.int64)
+        self._forget_edges()
 
     @property
     def count(self) -> int:
@@ -65,37 +73,46 @@ class Groups:
         self._compact()
         return self._node_labels
 
-    def set_edges(self, left: IntArray, right: IntArray, distances: FloatArray | None = None) -> None:
-        """Takes new candidate pairs of groups, as :attr:`labels` numbers them.
+    def set_edges(self, left: IntArray, right: IntArray) -> None:
+        """Takes new candidate pairs of groups, ``int64`` (e,) as :attr:`labels` numbers them."""
+        self._forget_edges()
+        self._unknown = self._keys(left, right)
+
+    def set_graph(self, graph: NeighbourGraph, groups: IntArray) -> None:
+        """Takes the pairs of groups between which a graph of nodes has an edge.
 
         Args:
-            left: ``int64`` (e,).
-            right: ``int64`` (e,).
-            distances: ``float32`` (e,) linkage of those pairs whose groups are single nodes; ``None`` where unknown.
-                Others are worked out.
+            graph: Its distances are the linkages of groups that are single nodes.
+            groups: ``int64`` (n,) group of each node, as :attr:`labels` has them.
         """
-        self._compact()
-        self._left = np.empty(0, np.int64)
-        self._right = np.empty(0, np.int64)
-        self._distance = np.empty(0, np.float32)
-        self._limit = np.float32(np.inf)
-        if distances is None:
-            self._unknown = self._keys(left, right)
-            return
-        known = self._single[left] & self._single[right]
-        self._unknown = self._keys(left[~known], right[~known])
-        low, high = np.minimum(left[known], right[known]), np.maximum(left[known], right[known])
-        self._left, self._right, self._distance = low, high, distances[known]
+        self._forget_edges()
+        distances = graph.distances
+        number = groups.astype(np.int32)
+        left = np.repeat(number, np.diff(distances.indptr))
+        upper = np.repeat(np.arange(graph.nodes, dtype=np.int32), np.diff(distances.indptr)) < distances.indices
+        left, right, distance = left[upper], number[distances.indices[upper]], distances.data[upper]
+        if not self._single.all():
+            known = self._single[left] & self._single[right]
+            self._unknown = self._keys(left[~known], right[~known])
+            left, right, distance = left[known], right[known], distance[known]
+        swapped = left > right
+        left[swapped], right[swapped] = right[swapped], left[swapped]
+        self._left, self._right, self._distance = left, right, distance
         if len(self._forbidden):
-            self._keep(~self._is_forbidden(low * self._places + high))
+            self._keep(~self._is_forbidden(self._keys(left, right)))
 
-    def mean_vectors(self) -> FloatArray:
-        """Directions of the groups, ``float32`` (groups, d), unit length."""
+    def _forget_edges(self) -> None:
         self._compact()
-        sums = self._with_sums()
-        means = np.empty_like(sums)
-        for start in range(0, len(sums), CHUNK_ROWS):
-            part = sums[start : start + CHUNK_ROWS]
+        self._left = self._right = np.empty(0, np.int32)
+        self._distance = np.empty(0, np.float32)
+        self._unknown = np.empty(0, np.int64)
+
+    def mean_vectors(self) -> Floats:
+        """Directions of the groups, (groups, d), unit length; as precise as the vectors."""
+        self._compact()
+        means = np.empty((self._places, self._vectors.shape[1]), dtype=self._vectors.dtype)
+        for start in range(0, self._places, CHUNK_ROWS):
+            part = self._sums_of(np.arange(start, min(start + CHUNK_ROWS, self._places)))
             length = np.linalg.norm(part, axis=1, keepdims=True)
             means[start : start + CHUNK_ROWS] = part / np.maximum(length, np.float32(1e-12))
         return means
@@ -120,15 +137,13 @@ class Groups:
 
     def _work_out(self, threshold: float) -> None:
         """Works out unknown linkages, and forgets what is forbidden or too far."""
-        if len(self._unknown):
-            self._with_sums()
         keys = _each_once(self._unknown)
         self._unknown = np.empty(0, np.int64)
         if len(self._forbidden):
             keys = keys[~self._is_forbidden(keys)]
         if not len(keys):
             return
-        left, right = np.divmod(keys, self._places)
+        left, right = (ends.astype(np.int32) for ends in np.divmod(keys, self._places))
         distance = self._linkage(left, right)
         near = distance <= threshold
         self._left = np.concatenate([self._left, left[near]])
@@ -137,13 +152,13 @@ class Groups:
 
     def _linkage(self, left: IntArray, right: IntArray) -> FloatArray:
         """Mean distance of pairs of groups, ``float32`` (e,)."""
-        sums, weights = self._with_sums(), self._weights.astype(np.float32)
+        weights = self._weights.astype(np.float32)
         result = np.empty(len(left), dtype=np.float32)
 
         def work(begin: int) -> None:
             for start in range(begin, min(begin + CHUNKS_AT_ONCE * CHUNK_EDGES, len(left)), CHUNK_EDGES):
                 one, other = left[start : start + CHUNK_EDGES], right[start : start + CHUNK_EDGES]
-                product = np.einsum("ij,ij->i", sums[one], sums[other])
+                product = np.einsum("ij,ij->i", self._sums_of(one), self._sums_of(other))
                 result[start : start + CHUNK_EDGES] = 1.0 - product / (weights[one] * weights[other])
 
         pieces = range(0, len(left), CHUNKS_AT_ONCE * CHUNK_EDGES)
@@ -163,7 +178,7 @@ class Groups:
         np.minimum.at(nearest, self._right, self._distance)
         best = (self._distance == nearest[self._left]) | (self._distance == nearest[self._right])
         left, right, distance = self._left[best], self._right[best], self._distance[best]
-        order = np.lexsort((left * self._places + right, distance))[::-1]
+        order = np.lexsort((left.astype(np.int64) * self._places + right, distance))[::-1]
         left, right, distance = left[order], right[order], distance[order]
         chosen = np.full(self._places, -1, dtype=np.int64)
         # The last writer wins, and edges come from far to near.
@@ -217,13 +232,12 @@ class Groups:
         order = np.argsort(hubs, kind="stable")
         leaves, hubs = leaves[order], hubs[order]
         self._merged_into[leaves] = hubs
-        self._single[hubs] = False
+        self._give_rows(np.unique(hubs))
+        for start in range(0, len(leaves), CHUNK_ROWS):
+            part = slice(start, start + CHUNK_ROWS)
+            first = np.flatnonzero(np.diff(hubs[part], prepend=-1))
+            self._sums[self._row[hubs[part][first]]] += np.add.reduceat(self._sums_of(leaves[part]), first, axis=0)
         np.add.at(self._weights, hubs, self._weights[leaves])
-        if self._sums is not None:
-            for start in range(0, len(leaves), CHUNK_ROWS):
-                part = slice(start, start + CHUNK_ROWS)
-                first = np.flatnonzero(np.diff(hubs[part], prepend=-1))
-                self._sums[hubs[part][first]] += np.add.reduceat(self._sums[leaves[part]], first, axis=0)
         touched = np.zeros(self._places, dtype=bool)
         touched[leaves] = touched[hubs] = True
         now = np.arange(self._places, dtype=np.int64)
@@ -243,7 +257,7 @@ class Groups:
         """One number per pair, ``low * places + high``; pairs within a group are left out."""
         outside = left != right
         left, right = left[outside], right[outside]
-        keys: IntArray = np.minimum(left, right) * self._places + np.maximum(left, right)
+        keys: IntArray = np.minimum(left, right).astype(np.int64) * self._places + np.maximum(left, right)
         return keys
 
     def _is_forbidden(self, keys: IntArray) -> npt.NDArray[np.bool_]:
@@ -251,11 +265,40 @@ class Groups:
         found: npt.NDArray[np.bool_] = self._forbidden[place] == keys
         return found
 
-    def _with_sums(self) -> FloatArray:
-        if self._sums is None:
-            self._compact()
-            self._sums = _sums(self._vectors, self._node_weights, self._node_labels, self._places)
-        return self._sums
+    def _sums_of(self, groups: IntArray) -> FloatArray:
+        """Weighted sums of groups, ``float32`` (m, d); that of a single node is its vector times its weight."""
+        row = self._row[groups]
+        single = np.flatnonzero(row < 0)
+        result = self._sums[row]
+        if len(single):
+            nodes = self._node[groups[single]]
+            result[single] = self._vectors[nodes].astype(np.float32) * self._node_weights[nodes, None]
+        return result
+
+    def _give_rows(self, groups: IntArray) -> None:
+        """Lets single nodes have a sum of their own."""
+        new = groups[self._single[groups]]
+        for start in range(0, len(new), CHUNK_ROWS):
+            part = new[start : start + CHUNK_ROWS]
+            self._sums[self._used + start : self._used + start + len(part)] = self._sums_of(part)
+        self._row[new] = np.arange(self._used, self._used + len(new))
+        self._used += len(new)
+        self._single[new] = False
+
+    def _add_start_groups(self) -> None:
+        """Adds up the groups of several nodes that there are from the start."""
+        several = np.flatnonzero(~self._single)
+        self._row[several] = np.arange(len(several))
+        self._used = len(several)
+        nodes = np.flatnonzero(self._row[self._node_labels] >= 0)
+        nodes = nodes[np.argsort(self._node_labels[nodes], kind="stable")]
+        for start in range(0, len(nodes), CHUNK_ROWS):
+            rows = nodes[start : start + CHUNK_ROWS]
+            members = self._row[self._node_labels[rows]]
+            first = np.flatnonzero(np.diff(members, prepend=-1))
+            # added up as float64: a large group must not lose its small members
+            block = self._vectors[rows].astype(np.float64) * self._node_weights[rows, None]
+            self._sums[members[first]] += np.add.reduceat(block, first, axis=0)
 
     def _compact(self) -> None:
         """Gives the groups new numbers without gaps, in the same order."""
@@ -272,24 +315,10 @@ class Groups:
         self._places = len(stays)
         self._node_labels = new[self._node_labels]
         self._weights, self._single = self._weights[stays], self._single[stays]
-        self._sums = None if self._sums is None else self._sums[stays]
+        self._row, self._node = self._row[stays], self._node[stays]
         self._merged_into = np.arange(self._places, dtype=np.int64)
-        self._left, self._right = new[self._left], new[self._right]
+        self._left, self._right = new[self._left].astype(np.int32), new[self._right].astype(np.int32)
         self._unknown, self._forbidden = (self._keys(new[low], new[high]) for low, high in keys)
-
-
-def _sums(vectors: Floats, weights: FloatArray, groups: IntArray, count: int) -> FloatArray:
-    """Weighted sums of the vectors of each group, ``float32`` (count, d); every group has a member."""
-    total = np.zeros((count, vectors.shape[1]), dtype=np.float32)
-    order = np.argsort(groups, kind="stable")
-    for start in range(0, len(order), CHUNK_ROWS):
-        rows = order[start : start + CHUNK_ROWS]
-        members = groups[rows]
-        first = np.flatnonzero(np.diff(members, prepend=-1))
-        block = vectors[rows].astype(np.float64) * weights[rows, None]
-        # added up as float64: a large group must not lose its small members
-        total[members[first]] += np.add.reduceat(block, first, axis=0)
-    return total
 
 
 def _each_once(keys: IntArray) -> IntArray:
