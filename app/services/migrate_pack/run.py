@@ -28,6 +28,7 @@ from app.services.owners import is_owner_alive
 from app.services.track_rules import track_settings
 from app.storage import faces as face_rows
 from app.storage import migration as stage_rows
+from app.storage import questions
 from app.storage import spaces as space_rows
 from app.storage import tracks as track_rows
 from app.storage.migration import GONE, NewTrack
@@ -235,6 +236,7 @@ def _swap(session: Session, pack: Pack, plan: Plan) -> bool:
         return False
     stage_rows.swap(session, present, pack.name, pack.space, pack.dimension, plan.tracks)
     apply_decision(session, plan.state, plan.decision, "pack", f"Changed the pack to {pack.name}")
+    questions.replace_open(session, [])  # how alike two are is another matter now; answers stay
     return True
 
 

@@ -13,11 +13,25 @@ import numpy as np
 import pytest
 from sqlalchemy import select, text
 
-from app.domain import BoundingBox, Detection, Image, JobKind, JobState
+from app.domain import BoundingBox, Detection, Image, JobKind, JobState, RunState
 from app.errors import ConfigError, ConflictError, ModelError
 from app.media.frames import FrameSampler
 from app.media.images import encode_jpeg
-from app.models import Base, EmbeddingSpace, Face, Job, PackMigration, Person, StagedFace, Track, Video, utc_now
+from app.models import (
+    Base,
+    ClusteringRun,
+    EmbeddingSpace,
+    Face,
+    Job,
+    LinkRule,
+    PackMigration,
+    Person,
+    ReviewQuestion,
+    StagedFace,
+    Track,
+    Video,
+    utc_now,
+)
 from app.pixels import decode_image
 from app.services.context import Context
 from app.services.erase import delete_video
@@ -38,7 +52,7 @@ from app.services.migrate_pack import run as run_module
 from app.services.migrate_pack import stage as stage_module
 from app.services.migrate_pack.sources import into_crop
 from app.services.owners import current_owner
-from app.services.people import rename_person
+from app.services.people import Chosen, Facts, confirm_faces, dismiss_faces, edit_person, remove_faces, rename_person
 from app.services.process_video import CROP_SIDE, crop_window, linking
 from app.services.search import search_faces
 from app.storage import jobs, spaces, tracks, vectors
@@ -164,6 +178,38 @@ def test_there_and_back_people_names_and_faces_stay(
     assert [kept_of(face) for face in back] == [kept_of(face) for face in faces]
     assert distances(faces, back).max() < 0.01
     assert [person.name for person in rows(any_library, Person)] == ["Eileen", "Grace"]
+
+
+def test_what_users_decided_stays(library: Context, plain: FaceEngine) -> None:
+    eileen, grace = (person.id for person in rows(library, Person))
+    theirs = [face.id for face in rows(library, Face) if face.person_id == eileen]
+    dismiss_faces(library, Chosen(faces=theirs[:1]))
+    edit_person(library, eileen, Facts(cover_face_id=theirs[-1], notes="met in Rome"))
+    (track, *_) = [track for track in rows(library, Track) if track.person_id == eileen]
+    confirm_faces(library, eileen, Chosen(tracks=[track.id]))
+    remove_faces(library, Chosen(tracks=[track.id for track in rows(library, Track) if track.person_id == grace][:1]))
+    with library.database.write() as session:
+        session.add(ReviewQuestion(pair="p1-p2", person_id=eileen, other_person_id=grace, similarity=50, value=1))
+        session.add(ClusteringRun(state=RunState.PREVIEW))
+    before = {name: everything(library)[name] for name in ("link_rule",)}
+    assert before["link_rule"]
+    dismissed = [face.id for face in rows(library, Face) if face.dismissed]
+    assert migrate(library, plain).applied
+    assert {name: everything(library)[name] for name in before} == before
+    assert [face.id for face in rows(library, Face) if face.dismissed] == dismissed == theirs[:1]
+    person = rows(library, Person)[0]
+    assert (person.name, person.notes, person.cover_face_id, person.cover_chosen) == (
+        "Eileen",
+        "met in Rome",
+        theirs[-1],
+        True,
+    )
+    kept = [one for one in rows(library, Track) if one.id == track.id]
+    assert [(one.person_id, one.confirmed) for one in kept] == [(eileen, True)]
+    (rule,) = rows(library, LinkRule)
+    assert [one.person_id for one in rows(library, Track) if one.id == rule.track_id] != [rule.person_id]
+    assert rows(library, ReviewQuestion) == []
+    assert RunState.PREVIEW not in [run.state for run in rows(library, ClusteringRun)]
 
 
 def test_a_preview_writes_nothing_and_foretells_the_change(library: Context, plain: FaceEngine) -> None:
