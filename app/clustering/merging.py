@@ -143,11 +143,11 @@ class Groups:
             keys = keys[~self._is_forbidden(keys)]
         if not len(keys):
             return
-        left, right = (ends.astype(np.int32) for ends in np.divmod(keys, self._places))
+        left, right = np.divmod(keys, self._places)
         distance = self._linkage(left, right)
         near = distance <= threshold
-        self._left = np.concatenate([self._left, left[near]])
-        self._right = np.concatenate([self._right, right[near]])
+        self._left = np.concatenate([self._left, left[near].astype(np.int32)])
+        self._right = np.concatenate([self._right, right[near].astype(np.int32)])
         self._distance = np.concatenate([self._distance, distance[near]])
 
     def _linkage(self, left: IntArray, right: IntArray) -> FloatArray:
