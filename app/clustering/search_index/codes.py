@@ -5,9 +5,6 @@ cut off. A query is rounded to whole numbers in the same way, because processors
 floats, and FAISS lets them where both sides are bytes. How far off a similarity can be is known, by Cauchy and Schwarz:
 the largest distance between a vector and what is kept of it is measured when the codes are made, that between the query
 and what is left of it when it is asked. So an exact search knows how many candidates it has to check.
-
-Short codes are kept along the main axes of the vectors instead: a quarter of the bytes, and the little that they leave
-out is mostly what changes from picture to picture of one person.
 """
 
 from __future__ import annotations
@@ -27,7 +24,6 @@ from app.domain import FloatArray, IntArray
 
 # Rows that are looked through in one go; FAISS knows them as a list
 CHUNK_ROWS = 16_384
-TRAINING_ROWS = 50_000
 LARGEST_CODE = 127
 # What adding up in float32 may be off, for vectors of unit length
 ROUNDING = 1e-5
@@ -41,7 +37,7 @@ class Seeming(NamedTuple):
     Attributes:
         rows: ``int64`` (at most k,).
         similarities: ``float32``, as far as the codes tell.
-        error: None of them is off by more; does not hold for short codes.
+        error: None of them is off by more.
     """
 
     rows: IntArray
@@ -56,8 +52,7 @@ class Codes:
     Attributes:
         index: FAISS's lists, one for each :data:`CHUNK_ROWS` rows.
         mean: ``float32`` (d,).
-        axes: ``float32`` (d, c) what the codes are measured along, at right angles; the numbers themselves when ``None``.
-        scale: ``float32`` (c,).
+        scale: ``float32`` (d,).
         error: Largest distance between a vector and what is kept of it.
         length: Largest length of what is kept of a vector, without its mean.
         code_length: Largest length of a vector's codes.
@@ -65,7 +60,6 @@ class Codes:
 
     index: Any  # faiss.IndexIVFScalarQuantizer, of which FAISS's types tell less than there is
     mean: FloatArray
-    axes: FloatArray | None
     scale: FloatArray
     error: float
     length: float
@@ -79,27 +73,24 @@ class Codes:
             path: The same, a path without an ending.
         """
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as figures:
-            axes = figures["axes"] if figures["axes"].size else None
             largest = (float(value) for value in figures["largest"])
             mean, scale = figures["mean"], figures["scale"]
         index = faiss.read_index(str(path.with_suffix(".faiss")), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
-        return cls(index, mean, axes, scale, *largest)
+        return cls(index, mean, scale, *largest)
 
     @staticmethod
-    def build(vectors: FloatArray, path: Path, *, axes: int | None = None) -> None:
+    def build(vectors: FloatArray, path: Path) -> None:
         """Makes the codes of vectors and writes them.
 
         Args:
             vectors: ``float32`` (n, d), n > 0, rows no longer than 1; may be a memory map.
             path: Where to; two files with this name and an ending each.
-            axes: Makes short codes, of so many numbers.
         """
         mean = _mean(vectors)
-        along = None if axes is None else _main_axes(vectors, mean, axes)
-        scale = np.maximum(_largest(vectors, mean, along), np.float32(1e-6))
+        scale = np.maximum(_largest(vectors, mean), np.float32(1e-6))
         index = _empty_index(len(scale), -(-len(vectors) // CHUNK_ROWS))
         largest = np.zeros(3)
-        for number, part in enumerate(_pieces(vectors, mean, along)):
+        for number, part in enumerate(_pieces(vectors, mean)):
             codes = np.rint(part * (LARGEST_CODE / scale)).astype(np.float32)
             kept = codes * (scale / LARGEST_CODE)
             lengths = [np.linalg.norm(rows, axis=1).max() for rows in (part - kept, kept, codes)]
@@ -108,8 +99,7 @@ class Codes:
             home = np.full(len(part), number, np.int64)
             index.add_core(len(part), *(faiss.swig_ptr(array) for array in (codes, rows, home)))
         faiss.write_index(index, str(path.with_suffix(".faiss")))
-        kept_axes = np.empty(0, np.float32) if along is None else along
-        np.savez(path.with_suffix(".npz"), mean=mean, axes=kept_axes, scale=scale, largest=largest)
+        np.savez(path.with_suffix(".npz"), mean=mean, scale=scale, largest=largest)
 
     def search(self, query: FloatArray, k: int, *, allowed: Mask | None = None) -> Seeming:
         """Finds the rows that seem nearest.
@@ -151,9 +141,7 @@ class Codes:
 
     def _rounded(self, query: FloatArray) -> tuple[FloatArray, float, float]:
         """A query as whole numbers, the factor that made them so large, and how far off a similarity can be by all."""
-        # einsum: a product this small is over before BLAS has woken its threads
-        along = query if self.axes is None else np.einsum("i,ij->j", query, self.axes)
-        wanted = along * (self.scale / LARGEST_CODE)
+        wanted = query * (self.scale / LARGEST_CODE)
         factor = LARGEST_CODE / max(float(np.abs(wanted).max()), 1e-12)
         whole = np.rint(wanted * factor).astype(np.float32)
         lost = wanted - whole / factor
@@ -174,13 +162,10 @@ def _empty_index(dimension: int, lists: int) -> Any:
     return index
 
 
-def _pieces(vectors: FloatArray, mean: FloatArray, axes: FloatArray | None = None) -> Iterator[FloatArray]:
-    """What is kept of each vector: without the mean, along the axes."""
+def _pieces(vectors: FloatArray, mean: FloatArray) -> Iterator[FloatArray]:
+    """The vectors without their mean."""
     for start in range(0, len(vectors), CHUNK_ROWS):
-        part: FloatArray = vectors[start : start + CHUNK_ROWS] - mean
-        if axes is not None:
-            part = part @ axes
-        yield part
+        yield vectors[start : start + CHUNK_ROWS] - mean
 
 
 def _mean(vectors: FloatArray) -> FloatArray:
@@ -190,16 +175,8 @@ def _mean(vectors: FloatArray) -> FloatArray:
     return (total / len(vectors)).astype(np.float32)
 
 
-def _largest(vectors: FloatArray, mean: FloatArray, axes: FloatArray | None) -> FloatArray:
-    largest = np.zeros(len(mean) if axes is None else axes.shape[1], np.float32)
-    for part in _pieces(vectors, mean, axes):
+def _largest(vectors: FloatArray, mean: FloatArray) -> FloatArray:
+    largest = np.zeros(len(mean), np.float32)
+    for part in _pieces(vectors, mean):
         np.maximum(largest, np.abs(part).max(axis=0), out=largest)
     return largest
-
-
-def _main_axes(vectors: FloatArray, mean: FloatArray, count: int) -> FloatArray:
-    """The directions along which vectors differ most (principal components)."""
-    chosen = np.linspace(0, len(vectors) - 1, min(len(vectors), TRAINING_ROWS)).astype(np.int64)
-    sample = vectors[chosen] - mean
-    _, directions = np.linalg.eigh((sample.T @ sample).astype(np.float64))
-    return np.ascontiguousarray(directions[:, ::-1][:, :count], np.float32)

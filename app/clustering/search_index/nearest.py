@@ -9,16 +9,19 @@ from typing import NamedTuple
 import numpy as np
 
 from app.clustering.search_index.codes import Codes, Mask
+from app.clustering.search_index.short import ShortCodes
 from app.domain import FloatArray, IntArray
 
 # Up to so many rows are compared as they are: picking them out costs less than looking through all codes
 FEW_ROWS = 16_384
 CANDIDATES = 512
 WIDER = 4
-SMALL_ROWS = 2_048
-# Of short codes: rows that are checked, and how many for each that is wanted
-CHECKED_ROWS = 1024
-CHECKED = 8
+SMALL_ROWS = 4_096
+# What an approximate search checks: so many rows, and so many for each that is wanted
+CHECKED_ROWS = 3_072
+CHECKED = 16
+# Short codes are looked through all or not at all; where so few may be found, an exact search is as quick
+MOST_ALLOWED = 0.9
 
 
 class Near(NamedTuple):
@@ -45,7 +48,7 @@ class Vectors:
 
     values: FloatArray
     codes: Codes | None = None
-    short: Codes | None = None
+    short: ShortCodes | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -65,9 +68,9 @@ class Vectors:
         count = len(self) if allowed is None else int(np.count_nonzero(allowed))
         if self.codes is None or count <= FEW_ROWS:
             return self._best(query, None if allowed is None else np.flatnonzero(allowed), k)
-        if approximate and self.short is not None:
-            seeming = self.short.search(query, min(count, max(CHECKED_ROWS, CHECKED * k)), allowed=allowed)
-            return self._best(query, seeming.rows, k)
+        if approximate and self.short is not None and count >= MOST_ALLOWED * len(self):
+            rows = self.short.search(query, max(CHECKED_ROWS, CHECKED * k))
+            return self._best(query, rows if allowed is None else rows[allowed[rows]], k)
         return self._best(query, self._candidates(self.codes, query, min(k, count), allowed, count), k)
 
     def _candidates(self, codes: Codes, query: FloatArray, k: int, allowed: Mask | None, count: int) -> IntArray:

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.clustering.search_index import Codes
+from app.clustering.search_index import Codes, ShortCodes
 from app.models import EmbeddingSpace
-from app.services.search.snapshot import CODES, SHORT_AXES, SHORT_CODES, Snapshot
+from app.services.search.snapshot import CODES, SHORT_CODES, SHORT_FROM, Snapshot
 from app.storage import face_changes, face_vectors
 from app.storage import spaces as space_rows
 from app.storage.database import Database
@@ -104,8 +104,8 @@ def make_codes(files: SearchFiles, filed: FiledVectors) -> None:
     """Makes the codes of vectors that were written."""
     with files.adding(filed) as folder:
         Codes.build(filed.values, folder / CODES)
-        if filed.state.dimension > SHORT_AXES:
-            Codes.build(filed.values, folder / SHORT_CODES, axes=SHORT_AXES)
+        if filed.state.dimension >= SHORT_FROM:
+            ShortCodes.build(filed.values, folder / SHORT_CODES)
     logger.info("search index made", extra={"faces": len(filed.ids)})
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.clustering.search_index import Codes, Near, Vectors, merged
+from app.clustering.search_index import Codes, Near, ShortCodes, Vectors, merged
 from app.clustering.search_index.codes import Mask
 from app.domain import FloatArray, IntArray
 from app.storage.face_changes import Place
@@ -16,7 +16,8 @@ from app.storage.search_files import FiledVectors, FileState
 
 BLOCK_ROWS = 16_384
 CODES, SHORT_CODES = "full", "short"
-SHORT_AXES = 128
+SHORT_FROM = 256
+"""Numbers of a vector from which on short codes are worth while: below, exact searches are as quick."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,8 @@ class Snapshot:
         if self.filed is None or self.base.vectors.codes is not None or not self.filed.extras.exists():
             return self
         codes, short = (self.filed.extras / name for name in (CODES, SHORT_CODES))
-        has_short = short.with_suffix(".npz").exists()
-        vectors = Vectors(self.filed.values, Codes.open(codes), Codes.open(short) if has_short else None)
+        has_short = self.state.dimension >= SHORT_FROM
+        vectors = Vectors(self.filed.values, Codes.open(codes), ShortCodes.open(short) if has_short else None)
         return replace(self, base=replace(self.base, vectors=vectors))
 
     def changed(self, ids: Collection[int], present: FaceVectors, place: Place, seen: Collection[int]) -> Snapshot:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.clustering.search_index import Codes, Vectors, merged
+from app.clustering.search_index import Codes, ShortCodes, Vectors, merged
 from app.clustering.search_index.nearest import FEW_ROWS
 from app.domain import FloatArray
 
@@ -31,8 +31,8 @@ def values() -> FloatArray:
 def vectors(values: FloatArray, tmp_path_factory: pytest.TempPathFactory) -> Vectors:
     folder = tmp_path_factory.mktemp("codes")
     Codes.build(values, folder / "full")
-    Codes.build(values, folder / "short", axes=24)
-    return Vectors(values, Codes.open(folder / "full"), Codes.open(folder / "short"))
+    ShortCodes.build(values, folder / "short")
+    return Vectors(values, Codes.open(folder / "full"), ShortCodes.open(folder / "short"))
 
 
 def exact(values: FloatArray, query: FloatArray, k: int, allowed: np.ndarray | None = None) -> list[int]:
