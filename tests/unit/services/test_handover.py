@@ -14,12 +14,16 @@ from sqlalchemy.orm import Session
 from app.domain import Answer, RuleKind
 from app.models import EmbeddingSpace, Face, Job, LinkRule, Person, ReviewQuestion, Track
 from app.services.context import Context
+from app.services.doctor import examine
+from app.services.erase import delete_video
+from app.services.people import Chosen, move_faces, remove_faces, undo_event
 from app.services.process_video import link_tracks
 from app.storage import faces as face_rows
 from app.storage import people, vectors
 from app.storage.findings import HIDDEN
 from app.vision import BUNDLED
 from tests.library import Library, make_context
+from tests.unit.services.doctor.conftest import codes
 
 WHO = {"ada": 1, "bob": 2, "cat": 3, "print": 4}
 
@@ -353,3 +357,22 @@ def _like(track: Track, faces: Sequence[Face], **values: Any) -> Track:
         "embedding": faces[0].embedding,
     }
     return Track(**{**given, **values})
+
+
+@pytest.mark.parametrize("gone", ["looked at again", "deleted"])
+def test_what_was_done_to_tracks_that_are_gone_is_undone_as_far_as_it_can_be(scene: Scene, gone: str) -> None:
+    scene.look([*walk("ada", 0, 4), *walk("bob", 0, 4, left=400)])
+    (ada_track, _), (bob_track, _) = scene.tracks()
+    moved = move_faces(scene.context, Chosen(tracks=[ada_track.id, bob_track.id]), None, name="Ada")
+    said = remove_faces(scene.context, Chosen(tracks=[bob_track.id]))
+    if gone == "deleted":
+        delete_video(scene.context, scene.video_id)
+    else:
+        scene.look([*walk("ada", 0, 4, 0.5), *walk("bob", 0, 4, 0.5, left=400)], again=True)
+    for event in (said.event_id, moved.event_id):
+        undone = undo_event(scene.context, event or 0)
+        assert undone.summary in (
+            "Undone; what was changed since stays as it is.",
+            "Nothing was left to undo: all of it was changed since.",
+        )
+    assert codes(examine(scene.context)) == []
