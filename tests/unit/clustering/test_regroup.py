@@ -144,7 +144,7 @@ some_pairs = st.lists(
 )
 
 
-@pytest.mark.parametrize("algorithm", ["agglomerative", "dbscan"])
+@pytest.mark.parametrize("algorithm", ["agglomerative", "dbscan", "hdbscan", "graph"])
 def test_no_rule_is_ever_broken(algorithm: str) -> None:
     @settings(max_examples=60, deadline=None)
     @given(
