@@ -13,6 +13,12 @@ from tests.alike import Crowd, alike, stranger
 ADA = stranger(1)
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is asked of the database here is asked of both by the tests of the review."""
+    return sqlite_url
+
+
 def like(context: Context, person: int, **options: object) -> list[tuple[int, float, str | None]]:
     return [(one.person.id, round(one.similarity), one.known) for one in lookalikes(context, person, **options)]
 

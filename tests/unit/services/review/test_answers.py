@@ -19,6 +19,12 @@ from tests.alike import Crowd, alike, stranger
 ADA = stranger(1)
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What answers do does not hang on the database; test_asking answers on both."""
+    return sqlite_url
+
+
 def open_ids(context: Context) -> list[int]:
     return [one.id for one in next_questions(context, limit=100).questions]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete, func, select
 
-from app.domain import RuleKind
+from app.domain import Answer, RuleKind
 from app.models import LinkRule, Person, ReviewQuestion
 from app.services.context import Context
 from app.services.grouping import request_clustering
 from app.services.jobs import Outcome, run_job
-from app.services.review import make_questions, next_questions
+from app.services.review import answer_question, make_questions, next_questions, undo_answer
 from tests.alike import Crowd, alike, stranger
 
 ADA = stranger(1)
@@ -176,3 +176,17 @@ def test_questions_are_there_after_a_grouping(context: Context, crowd: Crowd) ->
     with context.database.session() as session:
         question = session.scalars(select(ReviewQuestion)).one()
         assert (question.person_id, question.other_person_id) == (ada, bob)
+
+
+def test_answers_and_their_undoing_on_both_databases(context: Context, crowd: Crowd) -> None:
+    crowd.person(ADA, 2, name="Ada")
+    crowd.person(alike(ADA, 0.6), 3)
+    crowd.track(alike(ADA, 0.9, seed=5), None, crowd.library.video(), 1.0)
+    before = pairs(context)
+    assert len(before) >= 2
+    for answer in Answer:
+        for question in next_questions(context, limit=1).questions:
+            answer_question(context, question.id, answer)
+            assert question.id not in [one.id for one in next_questions(context, limit=9).questions]
+            undo_answer(context, question.id)
+        assert pairs(context) == before
