@@ -129,6 +129,7 @@ def group(
     neighbours: int = 64,
     min_samples: int = 1,
     graph_of: GraphBuilder = build_graph,
+    population: int | None = None,
 ) -> IntArray:
     """Groups nodes into people.
 
@@ -153,6 +154,7 @@ def group(
         min_samples: For ``dbscan``, how many nodes within the radius (itself included) make a core. With 1 nothing
             is noise: a node is a track, which has proven itself before it gets here.
         graph_of: Builds the graph, as :func:`app.clustering.neighbours.build_graph` does.
+        population: Nodes of the whole library, where these are the part of it that is looked at anew.
 
     Returns:
         ``int64`` (n,): groups 0, 1, ... in the order of their first node; -1 is noise (``dbscan`` only).
@@ -178,7 +180,7 @@ def group(
     radius = threshold * _REACH if algorithm == "graph" else threshold
     vectors, mass = vectors[order], mass[order]
     graph = graph_of(vectors, radius=radius, k=neighbours)
-    task = _Task(vectors, mass, threshold, apart, ties, graph)
+    task = _Task(vectors, mass, threshold, apart, ties, graph, max(population or 0, count))
     return first_seen(task.labels(algorithm, min_samples)[place])
 
 
@@ -192,6 +194,7 @@ class _Task:
     apart: IntArray
     ties: IntArray
     graph: NeighbourGraph
+    population: int
 
     def labels(self, algorithm: Algorithm, min_samples: int) -> IntArray:
         if algorithm == "agglomerative":
@@ -244,7 +247,7 @@ class _Task:
         found = leiden(
             joined(weights, self.ties),
             sums(self.ties, self.mass.astype(np.float64)),
-            resolution=self.threshold * _resolution(len(self.mass)),
+            resolution=self.threshold * _resolution(self.population),
         )
         labels: IntArray = found[self.ties]
         return labels

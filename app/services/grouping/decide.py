@@ -48,6 +48,7 @@ def decide(
     house: HouseRules,
     vectors: FloatArray | None = None,
     graph_of: GraphBuilder = build_graph,
+    population: int | None = None,
 ) -> Decision:
     """Decides whose each track is.
 
@@ -58,6 +59,7 @@ def decide(
         house: What users said; what is about other tracks does not matter.
         vectors: ``float32`` (n, dimension) what is grouped, no longer than 1; by default made of the embeddings.
         graph_of: Builds the neighbour graph.
+        population: Tracks of the whole library, where ``nodes`` are a part of it.
     """
     threshold = threshold_of(settings, pack)
     if vectors is None:
@@ -80,6 +82,7 @@ def decide(
             must_link=must,
             weights=weights,
             graph_of=graph_of,
+            population=population,
         )
 
     outcome = regroup(known, rules, by_algorithm, threshold=threshold, poor_threshold=threshold * POOR_SHARE)

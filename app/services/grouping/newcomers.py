@@ -80,7 +80,9 @@ def _decide(context: Context, video_id: int) -> tuple[Scene, Plan] | None:
             scene = look_around(context, session, video_id, fixed=fixed)
         if scene is None:
             return None
-        decision = decide(context.settings, scene.pack, scene.nodes, scene.house, scene.vectors)
+        decision = decide(
+            context.settings, scene.pack, scene.nodes, scene.house, scene.vectors, population=scene.population
+        )
         plan = Plan.of(scene.nodes, decision)
         plan = plan.where(plan.tracks < BLOCK)
         shares = changed_shares(plan, scene.house.named_ids, scene.faces)

@@ -43,6 +43,7 @@ class Scene:
         house: What users said, with blocks in the place of their tracks.
         faces: Faces of everybody near.
         newest: The newest person, to see whether somebody was founded meanwhile.
+        population: Tracks that are somebody's or new, in the whole library.
     """
 
     pack: Pack
@@ -53,6 +54,7 @@ class Scene:
     house: HouseRules
     faces: dict[int, int]
     newest: int
+    population: int
 
 
 def look_around(context: Context, session: Session, video_id: int, *, fixed: bool = False) -> Scene | None:
@@ -110,6 +112,7 @@ def _scene(
         house=house,
         faces=dict(zip(people.ids[_all(near)].tolist(), people.faces[_all(near)].tolist(), strict=True)),
         newest=newest,
+        population=int(people.tracks.sum()) + len(new),
     )
 
 
