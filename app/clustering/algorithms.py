@@ -40,6 +40,8 @@ _REACH = 1.01
 # nodes. It grows with the number of strangers: the most alike of a million are more alike than those of a thousand.
 _RESOLUTION = 0.012
 _RESOLUTION_GROWTH = 0.25
+# Below so many nodes it does not fall any more: a small library is not surer of its people.
+_FEWEST = 100
 # A node is as dense as its distance to this neighbour, so one false face between two people is no bridge.
 _HDBSCAN_NEIGHBOUR = 3
 # No edge has weight 0, at whatever distance it is.
@@ -255,7 +257,7 @@ class _Task:
 
 def _resolution(count: int) -> float:
     """Share of the threshold that edges must weigh on average within a community, in a library of ``count`` nodes."""
-    growth: float = (count / 1000.0) ** _RESOLUTION_GROWTH
+    growth: float = (max(count, _FEWEST) / 1000.0) ** _RESOLUTION_GROWTH
     return _RESOLUTION * growth
 
 
