@@ -27,7 +27,8 @@ def signature(image: Image) -> bytes:
     """
     cells: FloatArray = cells_of(image)
     rows, columns = cells.shape[0] // _ROWS, cells.shape[1] // _COLUMNS
-    return np.rint(cells.reshape(_ROWS, rows, _COLUMNS, columns).mean(axis=(1, 3))).astype(np.uint8).tobytes()
+    grid: Image = np.rint(cells.reshape(_ROWS, rows, _COLUMNS, columns).mean(axis=(1, 3))).astype(np.uint8)
+    return grid.tobytes()
 
 
 def is_cut(one: bytes, other: bytes) -> bool:

@@ -67,7 +67,9 @@ def test_what_is_said_about_nobody_is_removed(decided: Library) -> None:
         session.execute(update(Face).where(Face.track_id == third.id).values(person_id=None, dismissed=True))
         second.person_id = None
         session.execute(update(Face).where(Face.track_id == second.id).values(person_id=None))
-        session.execute(update(Person).where(Person.id == first.person_id).values(cover_face_id=None, cover_chosen=True))
+        session.execute(
+            update(Person).where(Person.id == first.person_id).values(cover_face_id=None, cover_chosen=True)
+        )
     found = {"broken_rules", "confirmed_for_nobody", "dismissed_in_tracks", "lost_choices"}
     found |= {"questions_about_nobody", "stale_previews"}
     assert found | {"empty_tracks"} <= set(codes(examine(context)))
