@@ -16,6 +16,7 @@ from app.errors import ConfigError, JobCancelledError, JobLostError
 from app.models import Face, Job, Track, Video
 from app.storage import faces, jobs, people, tracks, videos
 from app.storage.database import Database
+from app.storage.journal import Journal
 from tests.unit.storage.rows import make_face, make_space, make_track, make_tracked_video, make_video
 
 
@@ -182,7 +183,11 @@ def delete(postgres, chance, video_ids, owners, space) -> None:  # type: ignore[
 
 def rename(postgres, chance, video_ids, owners, space) -> None:  # type: ignore[no-untyped-def]
     with postgres.write() as session:
-        people.rename(session, chance.choice(owners), f"Name {chance.random()}")
+        journal = Journal(session, "rename", "Named")
+        person = people.get(session, chance.choice(owners))
+        if person is not None:
+            journal.set(person, name=f"Name {chance.random()}")
+        journal.close()
     with postgres.write() as session:
         for job in session.scalars(select(Job.id).order_by(Job.created_at, Job.id).limit(2)):
             jobs.request_cancel(session, job)

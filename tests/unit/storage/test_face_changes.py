@@ -19,10 +19,15 @@ def end(database: Database) -> face_changes.Place:
         return face_changes.place(session)
 
 
-def told(database: Database, where: face_changes.Place) -> set[int]:
+def told(database: Database, where: face_changes.Place, *, again: bool = False) -> set[int]:
+    """Faces that changed since; with ``again`` also what is told once more because some transaction was open then.
+
+    On Postgres that may be one of the server's own, such as that of a vacuum.
+    """
     with database.session() as session:
         assert face_changes.is_known(session, where)
-        return set(face_changes.since(session, where).values())
+        changes = face_changes.since(session, where).items()
+        return {face for number, face in changes if again or number > where.last_id}
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def test_what_commits_late_is_not_missed(database: Database, faces: list[int]) -
         with database.write() as late:
             late.execute(update(Face).where(Face.id == faces[1]).values(dismissed=True))
         where = end(database)
-    assert told(database, where) >= {faces[0]}
+    assert told(database, where, again=True) >= {faces[0]}
 
 
 def test_a_reader_that_is_too_far_back_is_told_so(database: Database, faces: list[int]) -> None:
