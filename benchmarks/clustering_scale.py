@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.clustering.algorithms import group
+from app.clustering.algorithms import group, threshold_share
 from app.clustering.density import dbscan
 from app.clustering.neighbours import InvertedLists, build_graph
 from app.domain import IntArray
@@ -31,7 +31,7 @@ DBSCAN_DISTANCE = 0.45
 # Immich's rule: three neighbours within half the distance scale make somebody a person
 LOOP_NEIGHBOURS = 3
 NEW_FACES = 1000
-OURS = ("average linkage", "DBSCAN on the graph")
+OURS = ("average linkage", "DBSCAN on the graph", "communities")
 PEERS = ("scikit-learn's DBSCAN", "a loop over faces")
 EXACT = "exact DBSCAN"
 ADDING = f"adding {NEW_FACES:,}"
@@ -203,6 +203,7 @@ def _loop(vectors: np.ndarray) -> IntArray:
 _WAYS: dict[str, Callable[[np.ndarray], IntArray]] = {
     OURS[0]: lambda vectors: group(vectors, threshold=LINKAGE_DISTANCE),
     OURS[1]: lambda vectors: group(vectors, algorithm="dbscan", threshold=DBSCAN_DISTANCE),
+    OURS[2]: lambda vectors: group(vectors, algorithm="graph", threshold=LINKAGE_DISTANCE * threshold_share("graph")),
     EXACT: _exact,
     PEERS[0]: _scikit_learn,
     PEERS[1]: _loop,

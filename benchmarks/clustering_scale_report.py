@@ -12,7 +12,7 @@ HOW = f"""\
 Made-up faces of 512 numbers whose similarities are those of real faces (`tools/synthetic.py`), few people with many
 faces and many with one. Each row is a process of its own; *peak* is all of its memory, the faces included (`float16`
 for ours). *right* is the adjusted Rand index against the truth, *like exact DBSCAN* against a DBSCAN that looks at
-every pair. *processor* is time of all cores together. Average linkage stops at a distance of {LINKAGE_DISTANCE}, DBSCAN's radius is {DBSCAN_DISTANCE}.
+every pair. *processor* is time of all cores together. Average linkage and communities stop at a distance of {LINKAGE_DISTANCE}, DBSCAN's radius is {DBSCAN_DISTANCE}.
 *Adding* finds the neighbours of {NEW_FACES:,} new faces and puts them into the inverted lists. The loop compares each
 face with all others, one after the other, and lets it join its nearest's person."""
 
